@@ -1,0 +1,55 @@
+# Compile options and the one way in which this project links MLIR.
+
+# The shared libraries only: a component library beside them would load MLIR
+# twice into one process, with two sets of type ids.
+set(MUON_MLIR_LIBS MLIR LLVM)
+
+# mlir_tablegen takes its include path from the directory.
+include_directories(${PROJECT_SOURCE_DIR}/include ${MLIR_INCLUDE_DIRS})
+
+# Interface target for code that sees LLVM or MLIR headers.
+add_library(muon_mlir_options INTERFACE)
+target_include_directories(muon_mlir_options SYSTEM INTERFACE
+  ${MLIR_INCLUDE_DIRS} ${LLVM_INCLUDE_DIRS})
+target_compile_definitions(muon_mlir_options INTERFACE ${LLVM_DEFINITIONS_LIST})
+target_compile_options(muon_mlir_options INTERFACE
+  $<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions>)
+
+# Interface target for all of our code.
+add_library(muon_options INTERFACE)
+target_include_directories(muon_options INTERFACE
+  $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
+  $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include>
+  $<INSTALL_INTERFACE:include>)
+target_compile_options(muon_options INTERFACE
+  -Wall -Wextra -Wno-unused-parameter -Werror=return-type)
+if(MUON_SANITIZE)
+  target_compile_options(muon_options INTERFACE
+    -fsanitize=address,undefined -fno-sanitize=vptr,function
+    -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+  target_link_options(muon_options INTERFACE
+    -fsanitize=address,undefined -fno-sanitize=vptr,function)
+endif()
+
+# muon_add_library(name sources... [DEPENDS targets...] [LINK libs...])
+#
+# A static library of the compiler side. Static libraries of ours do not link
+# MLIR themselves; the tools do, once.
+function(muon_add_library name)
+  cmake_parse_arguments(ARG "" "" "DEPENDS;LINK" ${ARGN})
+  add_library(${name} STATIC ${ARG_UNPARSED_ARGUMENTS})
+  target_link_libraries(${name} PUBLIC muon_options muon_mlir_options
+    ${ARG_LINK} ${MUON_MLIR_LIBS})
+  if(ARG_DEPENDS)
+    add_dependencies(${name} ${ARG_DEPENDS})
+  endif()
+endfunction()
+
+# muon_add_tool(name sources... LINK libs...)
+function(muon_add_tool name)
+  cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+  add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
+  target_link_libraries(${name} PRIVATE muon_options muon_mlir_options
+    ${ARG_LINK} ${MUON_MLIR_LIBS})
+  install(TARGETS ${name} RUNTIME DESTINATION bin)
+endfunction()

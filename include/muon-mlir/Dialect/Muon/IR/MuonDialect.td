@@ -1,0 +1,59 @@
+//===- MuonDialect.td - The muon dialect -*- tablegen -*-===//
+//
+// Part of the muon-mlir Project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MUON_DIALECT
+#define MUON_DIALECT
+
+include "mlir/IR/OpBase.td"
+
+def Muon_Dialect : Dialect {
+  let name = "muon";
+  let cppNamespace = "::mlir::muon";
+  let summary = "Optimizer steps: what they are and how they are computed";
+  let description = [{
+    The dialect has three levels.
+
+    - *Step*: `muon.optimize`, `muon.update`, `muon.adamw_update`, `muon.look`
+      and `muon.advance` say what an optimizer step is.
+    - *Math*: `muon.momentum`, `muon.normalize`, `muon.orthogonalize`,
+      `muon.polynomial_step`, `muon.symmetric_product`, `muon.symmetric_apply`
+      and `muon.apply` say how it is computed.
+    - *Runtime*: `muon.member`, `muon.slot`, `muon.arena` and `muon.host_call`
+      name what the runtime provides.
+
+    Operations of the first two levels update their last operands, the
+    *destinations*, in place. On tensors and stacks they have value semantics
+    and one result per destination, of the destination's type; on memrefs and
+    tables they have no result. Operands come in named groups; a group marked
+    optional below may be left out.
+
+    Every shape is static. A matrix has shape R×C with R its fan-out and C its
+    fan-in; leading dimensions of a tensor, and the members of a stack, are a
+    batch of independent matrices.
+  }];
+
+  let dependentDialects = ["::mlir::tensor::TensorDialect"];
+  let useDefaultAttributePrinterParser = 1;
+  let useDefaultTypePrinterParser = 1;
+  let hasRegionArgAttrVerify = 1;
+  let hasOperationAttrVerify = 1;
+  let extraClassDeclaration = [{
+    /// Names of the argument attributes that describe a step's arguments.
+    static constexpr ::llvm::StringLiteral kRole = "muon.role";
+    static constexpr ::llvm::StringLiteral kNames = "muon.names";
+    static constexpr ::llvm::StringLiteral kGroup = "muon.group";
+    static constexpr ::llvm::StringLiteral kDefault = "muon.default";
+    /// Name of the module attribute that lists tensors a step leaves alone.
+    static constexpr ::llvm::StringLiteral kFrozen = "muon.frozen";
+
+    void registerAttributes();
+    void registerTypes();
+  }];
+}
+
+#endif // MUON_DIALECT

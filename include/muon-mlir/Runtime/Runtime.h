@@ -1,0 +1,300 @@
+/*===- Runtime.h - Running compiled optimizer steps -------------*- C -*-===*\
+|*                                                                            *|
+|* Part of the muon-mlir Project, under the Apache License v2.0 with LLVM     *|
+|* Exceptions. See LICENSE for license information.                           *|
+|* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception                    *|
+|*                                                                            *|
+|*===----------------------------------------------------------------------===*|
+|*                                                                            *|
+|* The C interface of libmuon_runtime. The way through it:                    *|
+|*                                                                            *|
+|*   MuonArtifact *artifact;                                                  *|
+|*   MuonStep *step;                                                          *|
+|*   muonArtifactLoad("step.so", "cpu", &artifact);                           *|
+|*   muonStepCreate(artifact, &step);                                         *|
+|*   for each i < muonArtifactTensorCount(artifact):                          *|
+|*     muonArtifactTensor(artifact, i, &info);                                *|
+|*     muonStepBind(step, info.role, info.name, &buffer);                     *|
+|*   muonStepSetScalar(step, MUON_ROLE_LR, NULL, 0.02);                       *|
+|*   muonStepRun(step, NULL, &result);         once per training step         *|
+|*   muonStepDestroy(step);                                                   *|
+|*   muonArtifactRelease(artifact);                                           *|
+|*                                                                            *|
+|* Errors. Functions that can fail return a MuonStatus. Anything but MUON_OK  *|
+|* left the state of the objects, and what the output pointers point to,      *|
+|* unchanged; muonLastError() has the message. No function aborts, and no     *|
+|* exception leaves one.                                                      *|
+|*                                                                            *|
+|* Ownership. Strings and shapes in the info structs belong to the artifact   *|
+|* and live as long as it or a step created from it does. Buffers stay the    *|
+|* caller's: they are used in place, never copied, and must stay valid until  *|
+|* they are rebound or the step is destroyed. Strings passed in are copied.   *|
+|*                                                                            *|
+|* Threads. An artifact does not change once loaded and can be used from any  *|
+|* number of threads. Calls on one step must not overlap; different steps,    *|
+|* also of one artifact, are independent and can run at the same time, as     *|
+|* long as no buffer that a step updates is bound to another that runs.       *|
+|*                                                                            *|
+|* Trust. Loading an artifact runs code from it, as loading any shared        *|
+|* library does. The checks here find mistakes, not attacks.                  *|
+|*                                                                            *|
+\*===----------------------------------------------------------------------===*/
+
+#ifndef MUON_MLIR_RUNTIME_RUNTIME_H
+#define MUON_MLIR_RUNTIME_RUNTIME_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__GNUC__)
+#define MUON_RUNTIME_API __attribute__((visibility("default")))
+#else
+#define MUON_RUNTIME_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A loaded step, its code and its manifest. */
+typedef struct MuonArtifact MuonArtifact;
+
+/* One instance of a step: buffers, scalars, scratch memory and the reports of
+ * the last run. */
+typedef struct MuonStep MuonStep;
+
+typedef enum MuonStatus {
+  MUON_OK = 0,
+  /* An argument is wrong: null, a name that the artifact does not know, a
+   * buffer that does not fit, a scalar out of its range. */
+  MUON_ERROR_INVALID_ARGUMENT = 1,
+  /* The file is not there, cannot be loaded, is no artifact, or its manifest
+   * is malformed. */
+  MUON_ERROR_INVALID_ARTIFACT = 2,
+  /* A valid artifact, but for another version, device, or processor. */
+  MUON_ERROR_UNSUPPORTED = 3,
+  /* The call comes too early: something is not bound or set, or the step did
+   * not run yet. */
+  MUON_ERROR_NOT_READY = 4,
+  MUON_ERROR_OUT_OF_MEMORY = 5,
+  /* The step or the device failed. What the step updates may be half done. */
+  MUON_ERROR_EXECUTION = 6,
+  MUON_ERROR_INTERNAL = 7
+} MuonStatus;
+
+typedef enum MuonType {
+  MUON_TYPE_F32 = 0,
+  MUON_TYPE_BF16 = 1,
+  MUON_TYPE_F16 = 2,
+  MUON_TYPE_F64 = 3,
+  MUON_TYPE_I64 = 4,
+  MUON_TYPE_I1 = 5 /* one byte, 0 or 1 */
+} MuonType;
+
+typedef enum MuonRole {
+  /* Tensors. All but the gradient are updated in place. */
+  MUON_ROLE_WEIGHT = 0,
+  MUON_ROLE_GRADIENT = 1,
+  MUON_ROLE_MOMENTUM = 2,
+  MUON_ROLE_EXP_AVG = 3,
+  MUON_ROLE_EXP_AVG_SQ = 4,
+  MUON_ROLE_MASTER = 5,
+  MUON_ROLE_STEP = 6, /* the number of steps taken; named "step" */
+  /* Scalars. */
+  MUON_ROLE_LR = 7,
+  MUON_ROLE_WEIGHT_DECAY = 8,
+  MUON_ROLE_BETA = 9,
+  MUON_ROLE_CLIP_LIMIT = 10,
+  /* Reports. */
+  MUON_ROLE_OK = 11,
+  MUON_ROLE_CLIP = 12,
+  MUON_ROLE_GRADIENT_SUMS = 13,
+  MUON_ROLE_MOMENTUM_SUMS = 14,
+  MUON_ROLE_UPDATE_SUMS = 15,
+  MUON_ROLE_WEIGHT_SUMS = 16
+} MuonRole;
+
+/* The message of the last call that failed in this thread; "" if none did.
+ * Valid until the next call that fails in this thread. */
+MUON_RUNTIME_API const char *muonLastError(void);
+
+/* "0.1.0". */
+MUON_RUNTIME_API const char *muonRuntimeVersion(void);
+
+/* As in manifests: "bf16", "exp_avg_sq". Null for values out of the enum. */
+MUON_RUNTIME_API const char *muonTypeName(MuonType type);
+MUON_RUNTIME_API const char *muonRoleName(MuonRole role);
+
+/* Bytes of an element; 0 for values out of the enum. */
+MUON_RUNTIME_API size_t muonTypeSize(MuonType type);
+
+/*===-- Devices -----------------------------------------------------------===*/
+
+/* The names that muonArtifactLoad accepts. muonDeviceName is null if `index` is
+ * out of range. */
+MUON_RUNTIME_API size_t muonDeviceCount(void);
+MUON_RUNTIME_API const char *muonDeviceName(size_t index);
+
+/* Number of threads that matrix products on the CPU use, at least 1. This is a
+ * setting of the BLAS library and so of the whole process, including other
+ * users of that library. The default is what the library chooses (one per core,
+ * or its environment variable). */
+MUON_RUNTIME_API MuonStatus muonSetCpuThreads(int32_t threads);
+
+/*===-- Artifacts ---------------------------------------------------------===*/
+
+/* Loads an artifact from a file (there is no search: a path without a slash is
+ * in the working directory) for a device. Checks the whole manifest, and that
+ * this machine can execute the code. The file must not be modified while it is
+ * loaded; to replace it, rename another one over it. */
+MUON_RUNTIME_API MuonStatus muonArtifactLoad(const char *path,
+                                             const char *device,
+                                             MuonArtifact **artifact);
+
+/* Null is allowed. Steps created from the artifact stay usable. */
+MUON_RUNTIME_API void muonArtifactRelease(MuonArtifact *artifact);
+
+typedef struct MuonArtifactInfo {
+  const char *compiler;
+  const char *target;
+  const char *arch;
+  const char *cpu;
+  uint64_t arena_bytes; /* scratch memory of each step */
+} MuonArtifactInfo;
+
+MUON_RUNTIME_API MuonStatus muonArtifactInfo(const MuonArtifact *artifact,
+                                             MuonArtifactInfo *info);
+
+/* A tensor to bind. Where the step treats row blocks of a tensor apart, this is
+ * the whole tensor. */
+typedef struct MuonTensorInfo {
+  MuonRole role;
+  MuonType type;
+  const char *name; /* of the parameter; "step" for the number of steps */
+  const char *key;  /* in the file it is kept in: `name` for weights and
+                       gradients, "<name>.<role>" or "step" for state */
+  size_t rank;
+  const int64_t *shape;
+  uint64_t elements;
+  uint64_t bytes;
+} MuonTensorInfo;
+
+MUON_RUNTIME_API size_t muonArtifactTensorCount(const MuonArtifact *artifact);
+MUON_RUNTIME_API MuonStatus muonArtifactTensor(const MuonArtifact *artifact,
+                                               size_t index,
+                                               MuonTensorInfo *info);
+
+/* A scalar (f32) to set. */
+typedef struct MuonScalarInfo {
+  MuonRole role;
+  const char *group; /* rule group; null for the clip limit */
+  int32_t has_default;
+  float default_value; /* 0 without a default */
+} MuonScalarInfo;
+
+MUON_RUNTIME_API size_t muonArtifactScalarCount(const MuonArtifact *artifact);
+MUON_RUNTIME_API MuonStatus muonArtifactScalar(const MuonArtifact *artifact,
+                                               size_t index,
+                                               MuonScalarInfo *info);
+
+/* What the step reports. Read through MuonResult and MuonStatistics. */
+typedef struct MuonReportInfo {
+  MuonRole role;
+  MuonType type;
+  uint64_t elements; /* one per matrix for sums */
+} MuonReportInfo;
+
+MUON_RUNTIME_API size_t muonArtifactReportCount(const MuonArtifact *artifact);
+MUON_RUNTIME_API MuonStatus muonArtifactReport(const MuonArtifact *artifact,
+                                               size_t index,
+                                               MuonReportInfo *info);
+
+/* Names of tensors of the checkpoint that the step does not touch. Null if
+ * `index` is out of range. */
+MUON_RUNTIME_API size_t muonArtifactFrozenCount(const MuonArtifact *artifact);
+MUON_RUNTIME_API const char *muonArtifactFrozen(const MuonArtifact *artifact,
+                                                size_t index);
+
+/*===-- Steps -------------------------------------------------------------===*/
+
+MUON_RUNTIME_API MuonStatus muonStepCreate(const MuonArtifact *artifact,
+                                           MuonStep **step);
+
+/* Null is allowed. */
+MUON_RUNTIME_API void muonStepDestroy(MuonStep *step);
+
+/* Row-major and contiguous memory of the device, aligned to the size of an
+ * element. `bytes` is its size, to be compared with what type and shape need.
+ * Gradients are only read. */
+typedef struct MuonBuffer {
+  void *data;
+  MuonType type;
+  size_t rank;
+  const int64_t *shape;
+  uint64_t bytes;
+} MuonBuffer;
+
+/* Binds, or rebinds, a tensor. Fails if the artifact has no such tensor, if
+ * type, shape or size differ, or if the address is null or misaligned. That no
+ * two buffers overlap is checked when the step runs. */
+MUON_RUNTIME_API MuonStatus muonStepBind(MuonStep *step, MuonRole role,
+                                         const char *name,
+                                         const MuonBuffer *buffer);
+
+/* Sets a scalar of a rule group, or of all groups that have it if `group` is
+ * null. It stays set until set again. The value is rounded to f32 and must then
+ * be finite and in its range: lr >= 0, weight_decay >= 0, 0 <= beta < 1,
+ * clip_limit > 0. */
+MUON_RUNTIME_API MuonStatus muonStepSetScalar(MuonStep *step, MuonRole role,
+                                              const char *group, double value);
+
+typedef struct MuonResult {
+  /* 0 if the step was skipped because of a value that is not finite; then it
+   * changed nothing. */
+  int32_t taken;
+  /* Clip coefficient; 1 if the step does not clip. */
+  float clip;
+  /* How many tensors muonStepNonFinite lists, parameters muonStepStatistics. */
+  size_t non_finite;
+  size_t statistics;
+} MuonResult;
+
+/* Runs the step. Fails, before anything is changed, if a tensor is not bound, a
+ * scalar without a default is not set, or buffers overlap. `stream` must be
+ * null on the CPU. `result` may be null. The first run allocates the scratch
+ * memory; rebinding, and nothing else, makes a run check and prepare its
+ * arguments again. */
+MUON_RUNTIME_API MuonStatus muonStepRun(MuonStep *step, void *stream,
+                                        MuonResult *result);
+
+/* A tensor that was not finite before the last run: gradients first, then
+ * momenta. Known where the step reports sums. */
+typedef struct MuonNonFinite {
+  MuonRole role; /* MUON_ROLE_GRADIENT or MUON_ROLE_MOMENTUM */
+  const char *name;
+} MuonNonFinite;
+
+MUON_RUNTIME_API MuonStatus muonStepNonFinite(const MuonStep *step,
+                                              size_t index,
+                                              MuonNonFinite *info);
+
+/* Of the last run, for one parameter. NaN for what the step does not report;
+ * also for update and weight if the step was not taken. Norms are Frobenius
+ * norms over the whole tensor. */
+typedef struct MuonStatistics {
+  const char *name;
+  double gradient_norm; /* before clipping */
+  double momentum_norm; /* before the step */
+  double update_rms;    /* of the scaled update, without learning rate */
+  double weight_norm;   /* after the step */
+} MuonStatistics;
+
+MUON_RUNTIME_API MuonStatus muonStepStatistics(const MuonStep *step,
+                                               size_t index,
+                                               MuonStatistics *statistics);
+
+#ifdef __cplusplus
+} /* extern "C" */
+#endif
+
+#endif /* MUON_MLIR_RUNTIME_RUNTIME_H */

@@ -1,0 +1,183 @@
+//===- MuonDialect.cpp - The muon dialect -*- C++ -*-===//
+//
+// Part of the muon-mlir Project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "muon-mlir/Dialect/Muon/IR/MuonDialect.h"
+#include "mlir/Bytecode/BytecodeImplementation.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
+#include "muon-mlir/Dialect/Muon/IR/MuonOps.h"
+
+using namespace mlir;
+using namespace mlir::muon;
+
+#include "muon-mlir/Dialect/Muon/IR/MuonDialect.cpp.inc"
+
+namespace {
+
+/// Lists of tensor names are as long as the model has parameters and are shared
+/// by weight, gradient and state: print each of them once.
+struct MuonAsmInterface : public OpAsmDialectInterface {
+  using OpAsmDialectInterface::OpAsmDialectInterface;
+
+  AliasResult getAlias(Attribute attr, raw_ostream &os) const override {
+    auto names = dyn_cast<ArrayAttr>(attr);
+    if (!names || names.size() < 2 ||
+        !llvm::all_of(names, llvm::IsaPred<StringAttr, RowsAttr>))
+      return AliasResult::NoAlias;
+    os << "names";
+    return AliasResult::FinalAlias;
+  }
+};
+
+/// Version of the dialect's bytecode. A reader accepts its own version and
+/// older ones; raise it when an operation, attribute or type changes.
+constexpr uint64_t kBytecodeVersion = 1;
+
+struct MuonDialectVersion : public DialectVersion {
+  explicit MuonDialectVersion(uint64_t version) : version(version) {}
+  uint64_t version;
+};
+
+struct MuonBytecodeInterface : public BytecodeDialectInterface {
+  explicit MuonBytecodeInterface(Dialect *dialect)
+      : BytecodeDialectInterface(dialect) {}
+
+  void writeVersion(DialectBytecodeWriter &writer) const override {
+    writer.writeVarInt(kBytecodeVersion);
+  }
+
+  std::unique_ptr<DialectVersion>
+  readVersion(DialectBytecodeReader &reader) const override {
+    uint64_t version;
+    if (failed(reader.readVarInt(version)))
+      return nullptr;
+    if (version > kBytecodeVersion) {
+      reader.emitError() << "bytecode of the muon dialect has version "
+                         << version << ", expected at most "
+                         << kBytecodeVersion;
+      return nullptr;
+    }
+    return std::make_unique<MuonDialectVersion>(version);
+  }
+};
+
+} // namespace
+
+void MuonDialect::initialize() {
+  registerAttributes();
+  registerTypes();
+  addOperations<
+#define GET_OP_LIST
+#include "muon-mlir/Dialect/Muon/IR/MuonOps.cpp.inc"
+      >();
+  addInterfaces<MuonAsmInterface, MuonBytecodeInterface>();
+}
+
+//===----------------------------------------------------------------------===//
+// Argument attributes
+//===----------------------------------------------------------------------===//
+
+LogicalResult MuonDialect::verifyOperationAttribute(Operation *op,
+                                                    NamedAttribute attr) {
+  if (attr.getName() == kFrozen) {
+    auto names = dyn_cast<ArrayAttr>(attr.getValue());
+    if (!names || !llvm::all_of(names, llvm::IsaPred<StringAttr>))
+      return op->emitError()
+             << "'" << kFrozen << "' expected a list of names, found "
+             << attr.getValue();
+  }
+  return success();
+}
+
+/// `muon.names`: one name or row block per member.
+static LogicalResult verifyNames(Operation *op, unsigned argIndex, Type type,
+                                 Attribute value) {
+  auto emit = [&]() -> InFlightDiagnostic {
+    return op->emitError() << "argument #" << argIndex << ": '"
+                           << MuonDialect::kNames << "' ";
+  };
+  auto names = dyn_cast<ArrayAttr>(value);
+  if (!names || !llvm::all_of(names, llvm::IsaPred<StringAttr, RowsAttr>))
+    return emit() << "expected a list of names and row blocks, found " << value;
+  std::optional<ParameterShape> shape = getParameterShape(type);
+  if (!shape)
+    return emit() << "expected a tensor, memref, stack or table with a static, "
+                     "non-empty shape, found "
+                  << type;
+  // A list of sums has one name per parameter and one number per matrix.
+  if (!shape->stacked && shape->elementType.isF64())
+    return success();
+  if (static_cast<int64_t>(names.size()) != shape->members)
+    return emit() << "expected " << shape->members << " names for " << type
+                  << ", found " << names.size();
+  for (auto rows : names.getAsRange<Attribute>())
+    if (auto block = dyn_cast<RowsAttr>(rows);
+        block && (shape->shape.size() != 2 ||
+                  shape->shape[0] != block.getEnd() - block.getBegin()))
+      return emit() << "row block " << block << " does not fit type " << type;
+  return success();
+}
+
+LogicalResult MuonDialect::verifyRegionArgAttribute(Operation *op, unsigned,
+                                                    unsigned argIndex,
+                                                    NamedAttribute attr) {
+  auto function = dyn_cast<FunctionOpInterface>(op);
+  if (!function)
+    return success();
+  Type type = function.getArgumentTypes()[argIndex];
+  StringRef name = attr.getName();
+  auto emit = [&]() -> InFlightDiagnostic {
+    return op->emitError() << "argument #" << argIndex << ": '" << name << "' ";
+  };
+
+  if (name == kNames)
+    return verifyNames(op, argIndex, type, attr.getValue());
+  if (name == kGroup) {
+    if (!isa<StringAttr>(attr.getValue()))
+      return emit() << "expected a string, found " << attr.getValue();
+    return success();
+  }
+  if (name == kDefault) {
+    auto value = dyn_cast<FloatAttr>(attr.getValue());
+    if (!value || !value.getValue().isFinite())
+      return emit() << "expected a finite number, found " << attr.getValue();
+    return success();
+  }
+  if (name != kRole)
+    return emit() << "is not an argument attribute of the muon dialect";
+
+  auto roleAttr = dyn_cast<RoleAttr>(attr.getValue());
+  if (!roleAttr)
+    return emit() << "expected a #muon.role, found " << attr.getValue();
+  Role role = roleAttr.getValue();
+  DictionaryAttr attrs = function.getArgAttrDict(argIndex);
+  bool wantsNames = isTensorRole(role) || isSumsRole(role);
+  if (wantsNames && !attrs.contains(kNames))
+    return emit() << stringifyRole(role) << " expected '" << kNames << "'";
+  bool wantsGroup = isScalarRole(role) && role != Role::ClipLimit;
+  if (wantsGroup && !attrs.contains(kGroup))
+    return emit() << stringifyRole(role) << " expected '" << kGroup << "'";
+
+  auto expect = [&](bool holds, StringRef expected) -> LogicalResult {
+    if (holds)
+      return success();
+    return emit() << stringifyRole(role) << " expected " << expected
+                  << ", found " << type;
+  };
+  if (isScalarRole(role) || role == Role::Clip)
+    return expect(isF32Scalar(type), "tensor<f32>");
+  if (isSumsRole(role))
+    return expect(isF64List(type), "a static rank-1 tensor of f64");
+  if (role == Role::Ok)
+    return expect(isFlag(type), "tensor<i1>");
+  if (role == Role::Step)
+    return expect(isCounter(type), "tensor<i64>");
+  return expect(isParameter(type), "a tensor or stack of f32, bf16 or f16 with "
+                                   "a static, non-empty shape");
+}

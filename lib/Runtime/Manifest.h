@@ -1,0 +1,75 @@
+//===- Manifest.h - The manifest of an artifact -----------------*- C++ -*-===//
+//
+// Part of the muon-mlir Project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MUON_MLIR_LIB_RUNTIME_MANIFEST_H
+#define MUON_MLIR_LIB_RUNTIME_MANIFEST_H
+
+#include "Error.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace muon {
+
+/// A tensor, or rows [begin, end) of a tensor that has `rows` rows.
+struct Member {
+  std::string tensor;
+  bool isBlock = false;
+  int64_t begin = 0, end = 0, rows = 0;
+};
+
+struct Argument {
+  MuonRole role = MUON_ROLE_WEIGHT;
+  MuonType type = MUON_TYPE_F32;
+  /// Of one member where the role is that of a tensor.
+  std::vector<int64_t> shape;
+  uint64_t elements = 0;
+  uint64_t bytes = 0;
+  /// Index into Manifest::params, if the role has members.
+  std::optional<size_t> params;
+  std::string group;
+  std::optional<float> defaultValue;
+  uint64_t slot = 0;
+  uint64_t slotCount = 1;
+};
+
+/// A manifest that was checked as far as this is possible without knowing the
+/// machine. Slots are disjoint and cover the table, sizes do not overflow, and
+/// sums have one entry per matrix.
+struct Manifest {
+  std::string compiler, target, arch, cpu;
+  std::vector<std::string> features;
+  uint64_t arenaBytes = 0;
+  uint64_t arenaAlignment = 1;
+  uint64_t slots = 0;
+  std::vector<std::string> frozen;
+  std::vector<std::vector<Member>> params;
+  std::vector<Argument> arguments;
+};
+
+inline bool isTensor(MuonRole role) { return role <= MUON_ROLE_STEP; }
+inline bool isScalar(MuonRole role) {
+  return role >= MUON_ROLE_LR && role <= MUON_ROLE_CLIP_LIMIT;
+}
+inline bool isSums(MuonRole role) { return role >= MUON_ROLE_GRADIENT_SUMS; }
+/// Whether an argument of the role belongs to a list of parameters.
+inline bool hasMembers(MuonRole role) {
+  return role <= MUON_ROLE_MASTER || isSums(role);
+}
+
+/// Why `value` is not allowed for a scalar; null if it is.
+const char *invalidScalar(MuonRole role, float value);
+
+Error parseManifest(std::string_view text, Manifest &manifest);
+
+} // namespace muon
+
+#endif // MUON_MLIR_LIB_RUNTIME_MANIFEST_H

@@ -1,0 +1,126 @@
+# Part of the muon-mlir Project, under the Apache License v2.0 with LLVM
+# Exceptions. See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""From a checkpoint in memory to a compiled step and its outputs.
+
+    artifact = Artifact(folder, tensors, rules)
+    out = artifact.run(params, grads, state, {"lr": 0.02})
+
+drives muon-import, muon-compile and muon-run as a user does. The tools are
+looked for in $MUON_BIN, by default build/release/bin of this checkout.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Mapping, Optional, Sequence
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "test" / "reference"))
+
+import safetensors_io  # noqa: E402
+from rules import resolve  # noqa: E402
+from storage import Tensor  # noqa: E402
+
+Tensors = Mapping[str, Tensor]
+
+
+class ToolError(Exception):
+    """A tool is missing, or failed."""
+
+
+def tool(name: str) -> str:
+    folder = Path(os.environ.get("MUON_BIN", ROOT / "build/release/bin"))
+    path = folder / name
+    if not os.access(path, os.X_OK):
+        raise ToolError(f"{path} not found; build it, or set MUON_BIN")
+    return str(path)
+
+
+def call(name: str, *arguments, check: bool = True
+         ) -> subprocess.CompletedProcess:
+    """Run a tool; its outputs are text. Failure raises unless not `check`."""
+    command = [tool(name), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True,
+                          errors="replace", timeout=300)
+    if check and done.returncode != 0:
+        raise ToolError(f"{' '.join(command)}\nexit code {done.returncode}\n"
+                        f"{done.stdout}{done.stderr}")
+    return done
+
+
+def scalar_arguments(scalars: Mapping) -> list[str]:
+    """The command line of the run-time scalars, as `step` names them."""
+    options = {"lr": "--lr", "weight_decay": "--weight-decay",
+               "momentum": "--momentum", "clip": "--clip"}
+    arguments = []
+    for key, value in scalars.items():
+        by_group = value if isinstance(value, Mapping) else {"": value}
+        for group, number in by_group.items():
+            if number is None:
+                continue
+            prefix = f"{group}=" if group else ""
+            arguments += [options[key], f"{prefix}{number!r}"]
+    return arguments
+
+
+@dataclass
+class Outputs:
+    params: dict[str, Tensor]
+    state: dict[str, Tensor]
+    text: str  # what the tool printed, both streams
+
+
+class Artifact:
+    """A compiled step in `folder`, with everything it was made from."""
+
+    def __init__(self, folder: Path, tensors: Tensors,
+                 rules: Optional[Mapping] = None,
+                 compile_options: Sequence[str] = ("--target=cpu",)):
+        self.folder = Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.plan = resolve(rules or {}, tensors)
+        model = self.folder / "model.safetensors"
+        safetensors_io.save(model, tensors)
+        arguments: list = [model]
+        if rules is not None:
+            config = self.folder / "rules.json"
+            config.write_text(json.dumps(rules, indent=1))
+            arguments += ["--config", config]
+        step = self.folder / "step.mlir"
+        self.library = self.folder / "step.so"
+        call("muon-import", *arguments, "-o", step)
+        call("muon-compile", step, "-o", self.library, *compile_options)
+
+    def command(self, params: Tensors, grads: Tensors,
+                state: Optional[Tensors], scalars: Mapping) -> list:
+        """Arguments of muon-run, after writing its input files."""
+        files = {"params": params, "grads": grads, "state": state}
+        arguments: list = [self.library]
+        for role, tensors in files.items():
+            if tensors is None:
+                arguments.append("--init-state")
+                continue
+            path = self.folder / f"{role}.safetensors"
+            safetensors_io.save(path, tensors)
+            arguments += [f"--{role}", path]
+        return arguments + scalar_arguments(scalars)
+
+    def run(self, params: Tensors, grads: Tensors, state: Optional[Tensors],
+            scalars: Mapping, extra: Sequence[str] = ()) -> Outputs:
+        """One step; `state` None starts from the initial state."""
+        out_params = self.folder / "out_params.safetensors"
+        out_state = self.folder / "out_state.safetensors"
+        for path in (out_params, out_state):
+            path.unlink(missing_ok=True)
+        done = call("muon-run", *self.command(params, grads, state, scalars),
+                    "--out-params", out_params, "--out-state", out_state,
+                    *extra)
+        return Outputs(safetensors_io.load(out_params),
+                       safetensors_io.load(out_state),
+                       done.stdout + done.stderr)

@@ -1,0 +1,239 @@
+# Part of the muon-mlir Project, under the Apache License v2.0 with LLVM
+# Exceptions. See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""How far a computed step may be from the f64 reference, and no farther.
+
+A fixed tolerance cannot judge Newton-Schulz: on a decaying spectrum the
+polynomial multiplies a rounding error by up to a^T (about 500 for Keller
+Jordan's coefficients), on a Gaussian it hardly does. So the yardstick is the
+*plain model*, the same algorithm in ordinary f32 (muon_reference.py):
+
+  |out - ref|_F <= 2 max |plain - ref|_F + 1e-6 |update|_F + u |ref|_F
+
+per matrix, where the maximum is over a few equally plain evaluations and over
+the steps taken with that parameter (one evaluation can be lucky), the second
+term is a floor, and the last, u = 2^-23, is what storing the result in f32
+costs anyway. It matters only where the weight is much larger than its update.
+
+Results stored in bf16 or f16 are compared with the *unrounded* reference, and
+half a unit in the last place, which correct rounding may add, is taken off
+each element's error first. So the tolerance of what was computed stays that
+of f32, however coarse the type in which it was stored.
+
+The next step is judged from the outputs of the last: errors do not pile up,
+and a wrong step shows as a wrong step. `check_trajectory` does the opposite.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Mapping, Sequence
+
+import numpy as np
+
+from muon_reference import PLAIN_VARIANTS, StepResult, state_roles, step
+from rules import Muon, Plan
+from storage import Tensor, spacing
+
+FACTOR = 2.0
+FLOOR = 1e-6
+UNIT = 2.0 ** -23
+
+
+@dataclass
+class Finding:
+    """One compared matrix: `error` and `tolerance` are relative."""
+
+    tensor: str
+    step: int
+    error: float
+    tolerance: float
+
+    @property
+    def ratio(self) -> float:
+        if np.isnan(self.error):
+            return float("inf")
+        return self.error / self.tolerance if self.tolerance else (
+            float("inf") if self.error else 0.0)
+
+    def __str__(self) -> str:
+        return (f"{self.tensor}, step {self.step}: relative error "
+                f"{self.error:.3e} > {self.tolerance:.3e}")
+
+
+def excess(out: Tensor, exact: np.ndarray) -> np.ndarray:
+    """|out - exact|, less what rounding to the storage type may add."""
+    values = out.values()
+    error = np.abs(values - exact)
+    if out.dtype in ("BF16", "F16"):
+        half = 0.5 * np.maximum(spacing(values, out.dtype),
+                                spacing(exact, out.dtype))
+        error = np.where(error <= half, 0.0, error - half)
+    return error
+
+
+def _matrices(array: np.ndarray) -> np.ndarray:
+    """(..., r, c) as (count, r c); tensors of rank <= 1 are one vector."""
+    if array.ndim <= 2:
+        return array.reshape(1, -1)
+    return array.reshape(-1, array.shape[-2] * array.shape[-1])
+
+
+def _norms(array: np.ndarray) -> np.ndarray:
+    """Frobenius norm of every matrix, safe from under- and overflow."""
+    flat = np.abs(_matrices(np.asarray(array, np.float64)))
+    peak = flat.max(axis=1, initial=0.0)
+    safe = np.where((peak > 0) & np.isfinite(peak), peak, 1.0)
+    return safe * np.sqrt(np.sum(np.square(flat / safe[:, None]), axis=1))
+
+
+class Comparison:
+    """Collects steps of an implementation under test, then judges them."""
+
+    def __init__(self, plan: Plan):
+        self.plan = plan
+        self.steps = 0
+        self.mistakes: list[str] = []
+        # (tensor, matrix) -> [(step, error, plain error, floor)]
+        self._records: dict[tuple[str, int], list] = {}
+
+    def add(self, params: Mapping[str, Tensor], grads: Mapping[str, Tensor],
+            state: Mapping[str, Tensor], scalars: Mapping,
+            out_params: Mapping[str, Tensor],
+            out_state: Mapping[str, Tensor]) -> StepResult:
+        """Compare one step, from its own inputs; returns the reference."""
+        self.steps += 1
+        exact = step(self.plan, params, grads, state, **scalars)
+        plains = [step(self.plan, params, grads, state, dtype=np.float32,
+                       variant=v, **scalars) for v in range(PLAIN_VARIANTS)]
+        self._structure(exact, out_params, out_state)
+        if self.mistakes:
+            return exact
+        for p in self.plan.trained():
+            update = _norms(exact.update[p.name])
+            for role, _ in state_roles(p):
+                key = f"{p.name}.{role}"
+                magnitude = (update if role == "master"
+                             else _norms(exact.values[key]))
+                self._record(key, magnitude, out_state[key], exact, plains)
+            if p.has_master:
+                self._copy(p, out_params, out_state)
+            else:
+                self._record(p.name, update, out_params[p.name], exact, plains)
+            if isinstance(p.optimizer, Muon):
+                self._momentum(p, grads, state, exact, out_state)
+        return exact
+
+    def _record(self, key: str, magnitude: np.ndarray, out: Tensor,
+                exact: StepResult, plains: Sequence[StepResult]) -> None:
+        reference = exact.values[key]
+        size = _norms(reference)
+        unit = np.where(magnitude > 0, magnitude, np.where(size > 0, size, 1))
+        error = _norms(excess(out, reference)) / unit
+        plain = np.max([_norms(q.values[key].astype(np.float64) - reference)
+                        for q in plains], axis=0) / unit
+        # 2^-149, the smallest f32, is the least a result can be off.
+        least = 2.0 ** -149 * np.sqrt(reference.size)
+        floor = (FLOOR * magnitude + UNIT * size + least) / unit
+        for i in range(len(unit)):
+            self._records.setdefault((key, i), []).append(
+                (self.steps, error[i], plain[i], floor[i]))
+
+    def _structure(self, exact: StepResult, out_params, out_state) -> None:
+        """Names, types and shapes; what must not change, and the count."""
+        for what, want, got in (("parameters", exact.params, out_params),
+                                ("state", exact.state, out_state)):
+            if set(want) != set(got):
+                self.mistakes.append(
+                    f"{what}: missing {sorted(set(want) - set(got))[:5]}, "
+                    f"extra {sorted(set(got) - set(want))[:5]}")
+                continue
+            for name, tensor in want.items():
+                if (tensor.dtype, tensor.shape) != (got[name].dtype,
+                                                    got[name].shape):
+                    self.mistakes.append(
+                        f"{name}: expected {tensor.dtype} {tensor.shape}, "
+                        f"found {got[name].dtype} {got[name].shape}")
+        if self.mistakes:
+            return
+        if not exact.state["step"].same_bits(out_state["step"]):
+            self.mistakes.append(f"step: expected {exact.state['step'].bits}, "
+                                 f"found {out_state['step'].bits}")
+        for name, p in self.plan.parameters.items():
+            if p.optimizer is None and not exact.params[name].same_bits(
+                    out_params[name]):
+                self.mistakes.append(f"{name}: frozen, but changed")
+
+    def _copy(self, p, out_params, out_state) -> None:
+        """The low-precision copy is the rounded master, bit for bit."""
+        want = Tensor.of(out_state[f"{p.name}.master"].values(), p.weight_type)
+        if not want.same_bits(out_params[p.name]):
+            self.mistakes.append(
+                f"{p.name}: is not its master rounded to {p.weight_type}")
+
+    def _momentum(self, p, grads, state, exact, out_state) -> None:
+        """M element by element: a norm would hide all but the largest.
+
+        Two products and a sum in f32, with rounded factors, are off by at most
+        4 units of 2^-24 of the terms' magnitudes.
+        """
+        key = f"{p.name}.momentum"
+        G = np.abs(exact.clip * grads[p.name].values())
+        terms = np.abs(state[key].values()) + G
+        error = excess(out_state[key], exact.values[key])
+        bad = ~(error <= 4 * 2.0 ** -24 * terms + 2.0 ** -149)
+        if np.any(bad):
+            at = tuple(int(i) for i in np.argwhere(bad)[0])
+            self.mistakes.append(
+                f"{key}{list(at)}, step {self.steps}: expected "
+                f"{exact.values[key][at]!r}, found "
+                f"{out_state[key].values()[at]!r}")
+
+    def findings(self) -> list[Finding]:
+        """Every comparison made, good or bad, the worst first."""
+        found = []
+        for (key, _), rows in self._records.items():
+            plain = max(row[2] for row in rows)
+            found += [Finding(key, number, float(error),
+                              float(FACTOR * plain + floor))
+                      for number, error, _, floor in rows]
+        return sorted(found, key=lambda f: -f.ratio)
+
+    def failures(self) -> list[str]:
+        """What is wrong, the worst first; empty if nothing is."""
+        return self.mistakes + [str(f) for f in self.findings()
+                                if not f.ratio <= 1]
+
+
+def check_trajectory(plan: Plan, params: Mapping[str, Tensor],
+                     state: Mapping[str, Tensor],
+                     grads: Sequence[Mapping[str, Tensor]],
+                     scalars: Sequence[Mapping],
+                     out_params: Mapping[str, Tensor]) -> list[Finding]:
+    """Weights after all steps, with every model left to its own devices.
+
+    Only for parameters that are stored in f32 throughout: in coarser types one
+    rounding that falls the other way is a legitimate difference.
+    """
+    def run(**how) -> StepResult:
+        result = StepResult(True, 1.0, dict(params), dict(state))
+        for g, s in zip(grads, scalars):
+            result = step(plan, result.params, g, result.state, **s, **how)
+        return result
+
+    exact = run()
+    plains = [run(dtype=np.float32, variant=v) for v in range(PLAIN_VARIANTS)]
+    found = []
+    for p in plan.trained():
+        if (p.weight_type, p.state_type) != ("F32", "F32"):
+            continue
+        reference = exact.params[p.name].values()
+        moved = _norms(reference - params[p.name].values())
+        unit = np.where(moved > 0, moved, 1)
+        error = _norms(out_params[p.name].values() - reference) / unit
+        plain = np.max([_norms(q.params[p.name].values() - reference)
+                        for q in plains], axis=0) / unit
+        floor = (FLOOR * moved + UNIT * _norms(reference)) / unit
+        found += [Finding(p.name, len(grads), float(e), float(t))
+                  for e, t in zip(error, FACTOR * plain + floor)]
+    return sorted(found, key=lambda f: -f.ratio)
