@@ -13,6 +13,7 @@
 #include "muon-mlir/Import/StrictJson.h"
 
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/ScopeExit.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/Twine.h"
 #include "llvm/Support/FileSystem.h"
@@ -48,8 +49,8 @@ bool MuonConfig::operator==(const MuonConfig &other) const {
   auto tie = [](const MuonConfig &c) {
     return std::tie(c.momentum, c.momentumForm, c.nesterov, c.weightDecay,
                     c.schedule, c.steps, c.safety, c.eps, c.compute,
-                    c.iteration, c.scale, c.lrMultiplier, c.transposed,
-                    c.split, c.master);
+                    c.iteration, c.scale, c.lrMultiplier, c.transposed, c.split,
+                    c.master);
   };
   return tie(*this) == tie(other);
 }
@@ -64,8 +65,7 @@ bool AdamWConfig::operator==(const AdamWConfig &other) const {
 
 bool StepConfig::operator==(const StepConfig &other) const {
   auto tie = [](const StepConfig &c) {
-    return std::tie(c.clipGlobalNorm, c.skipNonfinite, c.gradType,
-                    c.stateType);
+    return std::tie(c.clipGlobalNorm, c.skipNonfinite, c.gradType, c.stateType);
   };
   return tie(*this) == tie(other);
 }
@@ -88,16 +88,16 @@ Expected<Rules> Rules::load(StringRef path) {
   // device never ends.
   Expected<sys::fs::file_t> file = sys::fs::openNativeFileForRead(path);
   if (!file)
-    return createStringError(path + ": cannot open the rules file: " +
-                             toString(file.takeError()));
-  auto close = make_scope_exit([&] { (void)sys::fs::closeFile(*file); });
+    return createStringError(
+        path + ": cannot open the rules file: " + toString(file.takeError()));
+  scope_exit close([&] { (void)sys::fs::closeFile(*file); });
   std::string text;
   std::vector<char> buffer(1 << 16);
   for (;;) {
     Expected<size_t> size = sys::fs::readNativeFile(*file, buffer);
     if (!size)
-      return createStringError(path + ": cannot read the rules file: " +
-                               toString(size.takeError()));
+      return createStringError(
+          path + ": cannot read the rules file: " + toString(size.takeError()));
     if (*size == 0)
       return parse(text, path);
     text.append(buffer.data(), *size);
@@ -121,9 +121,10 @@ static bool isAdamWName(StringRef name) {
 }
 
 static std::string formatShape(ArrayRef<int64_t> shape) {
-  return "[" + join(map_range(shape, [](int64_t d) {
-           return std::to_string(d);
-         }), ", ") + "]";
+  return "[" +
+         join(map_range(shape, [](int64_t d) { return std::to_string(d); }),
+              ", ") +
+         "]";
 }
 
 static StringRef describe(ElementKind type) {
@@ -148,7 +149,7 @@ static std::string describe(std::optional<unsigned> rule) {
 
 std::optional<unsigned> Rules::findRule(StringRef name) {
   for (auto [index, rule] : enumerate(rules))
-    if (rule.isLiteral ? name.contains(rule.pattern) : rule.regex.match(name)) {
+    if (rule.pattern.matches(name)) {
       rule.matched = true;
       return index;
     }
@@ -164,8 +165,7 @@ std::vector<unsigned> Rules::getUnmatchedRules() const {
 }
 
 Expected<unsigned> Rules::getSettings(std::optional<unsigned> ruleIndex,
-                                      OptimizerKind optimizer,
-                                      StringRef name) {
+                                      OptimizerKind optimizer, StringRef name) {
   bool isMuon = optimizer == OptimizerKind::Muon;
   settingsOf.resize(2 * (rules.size() + 1));
   std::optional<unsigned> &cached =
@@ -203,24 +203,23 @@ Expected<unsigned> Rules::getSettings(std::optional<unsigned> ruleIndex,
   double weightDecay =
       isMuon ? wanted.muon.weightDecay : wanted.adamw.weightDecay;
   double momentum = isMuon ? wanted.muon.momentum : 0.0;
-  std::string user = quoteForMessage(name) + " (" + describe(ruleIndex) + ": " +
-                     optimizerName.str() + ", weight_decay " +
-                     formatNumber(weightDecay) +
-                     (isMuon ? ", momentum " + formatNumber(momentum) : "") +
-                     ")";
+  std::string user =
+      quoteForMessage(name) + " (" + describe(ruleIndex) + ": " +
+      optimizerName.str() + ", weight_decay " + formatNumber(weightDecay) +
+      (isMuon ? ", momentum " + formatNumber(momentum) : "") + ")";
   auto [use, isNew] = groups.try_emplace(
       wanted.group, GroupUse{optimizer, weightDecay, momentum, user});
   const GroupUse &first = use->second;
-  if (!isNew && (first.optimizer != optimizer ||
-                 first.weightDecay != weightDecay ||
-                 first.momentum != momentum))
+  if (!isNew &&
+      (first.optimizer != optimizer || first.weightDecay != weightDecay ||
+       first.momentum != momentum))
     return fail("group " + quoteForMessage(wanted.group) + ": tensor " +
                 first.description + " and tensor " + user +
                 " cannot share a group, which has one optimizer and one "
-                "default each of weight_decay and momentum; name a \"group\" "
-                "in the rules");
+                "default each of weight_decay and momentum; tell them apart by "
+                "rules with different \"group\"s");
 
-  const auto *same = find_if(settings, [&](const Settings &other) {
+  auto same = find_if(settings, [&](const Settings &other) {
     return other.optimizer == wanted.optimizer && other.group == wanted.group &&
            other.muon == wanted.muon && other.adamw == wanted.adamw;
   });
@@ -254,9 +253,9 @@ Expected<ResolvedParam> Rules::resolve(StringRef name, ArrayRef<int64_t> shape,
   if (type == ElementKind::NonFloat || type == ElementKind::OtherFloat)
     return failTensor(
         "its element type is " + describe(type) +
-        (isNamed ? ", and " + where + " wants " +
-                       stringify(*rule->optimizer).str()
-                 : std::string()) +
+        (isNamed
+             ? ", and " + where + " wants " + stringify(*rule->optimizer).str()
+             : std::string()) +
         "; a rule with \"optimizer\": \"frozen\" leaves the tensor alone");
 
   size_t rank = shape.size();
@@ -273,8 +272,9 @@ Expected<ResolvedParam> Rules::resolve(StringRef name, ArrayRef<int64_t> shape,
 
   bool isMuon = result.optimizer == OptimizerKind::Muon;
   if (isMuon && rank != 2 && rank != 3)
-    return failTensor(where + " wants muon, which takes rank 2 or 3; the "
-                              "shape is " +
+    return failTensor(where +
+                      " wants muon, which takes rank 2 or 3; the "
+                      "shape is " +
                       formatShape(shape) + " of rank " + Twine(rank));
 
   Expected<unsigned> settingsIndex =

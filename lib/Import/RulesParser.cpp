@@ -28,8 +28,7 @@ namespace mlir::muon::rules {
 // Names
 //===----------------------------------------------------------------------===//
 
-template <>
-ArrayRef<Spelling<OptimizerKind>> getSpellings() {
+template <> ArrayRef<Spelling<OptimizerKind>> getSpellings() {
   static constexpr Spelling<OptimizerKind> table[] = {
       {OptimizerKind::Muon, "muon"},
       {OptimizerKind::AdamW, "adamw"},
@@ -37,15 +36,13 @@ ArrayRef<Spelling<OptimizerKind>> getSpellings() {
   return table;
 }
 
-template <>
-ArrayRef<Spelling<MomentumForm>> getSpellings() {
+template <> ArrayRef<Spelling<MomentumForm>> getSpellings() {
   static constexpr Spelling<MomentumForm> table[] = {
       {MomentumForm::HeavyBall, "heavy_ball"}, {MomentumForm::Ema, "ema"}};
   return table;
 }
 
-template <>
-ArrayRef<Spelling<ScaleRule>> getSpellings() {
+template <> ArrayRef<Spelling<ScaleRule>> getSpellings() {
   static constexpr Spelling<ScaleRule> table[] = {
       {ScaleRule::None, "none"},
       {ScaleRule::Original, "original"},
@@ -55,28 +52,23 @@ ArrayRef<Spelling<ScaleRule>> getSpellings() {
   return table;
 }
 
-template <>
-ArrayRef<Spelling<ComputeType>> getSpellings() {
-  static constexpr Spelling<ComputeType> table[] = {
-      {ComputeType::Auto, "auto"},
-      {ComputeType::F32, "f32"},
-      {ComputeType::TF32, "tf32"},
-      {ComputeType::BF16, "bf16"},
-      {ComputeType::F16, "f16"}};
+template <> ArrayRef<Spelling<ComputeType>> getSpellings() {
+  static constexpr Spelling<ComputeType> table[] = {{ComputeType::Auto, "auto"},
+                                                    {ComputeType::F32, "f32"},
+                                                    {ComputeType::TF32, "tf32"},
+                                                    {ComputeType::BF16, "bf16"},
+                                                    {ComputeType::F16, "f16"}};
   return table;
 }
 
-template <>
-ArrayRef<Spelling<Iteration>> getSpellings() {
-  static constexpr Spelling<Iteration> table[] = {
-      {Iteration::Auto, "auto"},
-      {Iteration::Direct, "direct"},
-      {Iteration::Gram, "gram"}};
+template <> ArrayRef<Spelling<Iteration>> getSpellings() {
+  static constexpr Spelling<Iteration> table[] = {{Iteration::Auto, "auto"},
+                                                  {Iteration::Direct, "direct"},
+                                                  {Iteration::Gram, "gram"}};
   return table;
 }
 
-template <>
-ArrayRef<Spelling<MasterPolicy>> getSpellings() {
+template <> ArrayRef<Spelling<MasterPolicy>> getSpellings() {
   static constexpr Spelling<MasterPolicy> table[] = {
       {MasterPolicy::Auto, "auto"},
       {MasterPolicy::Always, "true"},
@@ -84,8 +76,7 @@ ArrayRef<Spelling<MasterPolicy>> getSpellings() {
   return table;
 }
 
-template <>
-ArrayRef<Spelling<GradType>> getSpellings() {
+template <> ArrayRef<Spelling<GradType>> getSpellings() {
   static constexpr Spelling<GradType> table[] = {{GradType::Same, "same"},
                                                  {GradType::F32, "f32"},
                                                  {GradType::BF16, "bf16"},
@@ -93,16 +84,14 @@ ArrayRef<Spelling<GradType>> getSpellings() {
   return table;
 }
 
-template <>
-ArrayRef<Spelling<StateType>> getSpellings() {
+template <> ArrayRef<Spelling<StateType>> getSpellings() {
   static constexpr Spelling<StateType> table[] = {{StateType::F32, "f32"},
                                                   {StateType::BF16, "bf16"},
                                                   {StateType::F16, "f16"}};
   return table;
 }
 
-template <typename Enum>
-static StringRef spell(Enum value) {
+template <typename Enum> static StringRef spell(Enum value) {
   for (const Spelling<Enum> &spelling : getSpellings<Enum>())
     if (spelling.value == value)
       return spelling.name;
@@ -130,12 +119,12 @@ std::string formatNumber(double value) {
 //===----------------------------------------------------------------------===//
 
 static constexpr StringRef topKeys[] = {
-    "muon",      "adamw",      "clip_global_norm", "skip_nonfinite",
-    "grad_type", "state_type", "rules"};
+    "muon",       "adamw", "clip_global_norm", "skip_nonfinite", "grad_type",
+    "state_type", "rules"};
 static constexpr StringRef muonKeys[] = {
-    "momentum",  "momentum_form", "nesterov", "weight_decay",  "schedule",
-    "steps",     "safety",        "eps",      "compute",       "iteration",
-    "scale",     "lr_multiplier", "transposed", "split",       "master"};
+    "momentum", "momentum_form", "nesterov",   "weight_decay", "schedule",
+    "steps",    "safety",        "eps",        "compute",      "iteration",
+    "scale",    "lr_multiplier", "transposed", "split",        "master"};
 static constexpr StringRef adamwKeys[] = {"betas", "eps", "weight_decay",
                                           "lr_multiplier", "master"};
 static constexpr StringRef ruleKeys[] = {"match", "group", "optimizer"};
@@ -152,6 +141,16 @@ static std::vector<StringRef> sortedKeys(const json::Object &object) {
   return keys;
 }
 
+/// The integer that `value` is, if it is one of reasonable size.
+/// Value::getAsInteger must not see a double at the end of its range, which it
+/// converts with undefined behaviour.
+static std::optional<int64_t> toInteger(const json::Value &value) {
+  std::optional<double> number = value.getAsNumber();
+  if (!number || !(std::abs(*number) <= 0x1p62))
+    return std::nullopt;
+  return value.getAsInteger();
+}
+
 /// What was found in place of something else.
 static std::string describe(const json::Value &value) {
   switch (value.kind()) {
@@ -160,7 +159,7 @@ static std::string describe(const json::Value &value) {
   case json::Value::Boolean:
     return *value.getAsBoolean() ? "true" : "false";
   case json::Value::Number: {
-    if (std::optional<int64_t> integer = value.getAsInteger())
+    if (std::optional<int64_t> integer = toInteger(value))
       return std::to_string(*integer);
     double number = *value.getAsNumber();
     return std::isfinite(number) ? formatNumber(number)
@@ -241,8 +240,8 @@ private:
 
   Rules &result;
   std::string failure;
-  /// What the compiled regular expressions may still cost; see match().
-  size_t patternBudget = size_t(1) << 22;
+  /// What is left for the compiled regular expressions of all rules.
+  size_t patternBudget = size_t(1) << 23;
 };
 
 bool RulesParser::unknownKey(StringRef path, StringRef key,
@@ -288,8 +287,8 @@ bool RulesParser::number(const json::Value &value, StringRef path,
   // Compiled steps hold these numbers in f32: that is where 1e300 is not
   // finite, 1e-300 is zero and 0.99999999999 is one.
   if (!(std::abs(*number) <= std::numeric_limits<float>::max()))
-    return fail(path, "expected " + expected + " in f32, found " +
-                          describe(value));
+    return fail(path,
+                "expected " + expected + " in f32, found " + describe(value));
   auto rounded = static_cast<float>(*number);
   auto isIn = [&](double x) {
     return domain == Domain::Finite || (domain == Domain::Positive && x > 0) ||
@@ -377,8 +376,8 @@ bool RulesParser::schedule(const json::Object &object, StringRef path,
                               : describe((*list)[i])));
     double abc[3];
     for (size_t j = 0; j < 3; ++j)
-      if (!number((*triple)[j], jsonElementPath(elementPath, j),
-                  Domain::Finite, abc[j]))
+      if (!number((*triple)[j], jsonElementPath(elementPath, j), Domain::Finite,
+                  abc[j]))
         return false;
     literal.push_back({abc[0], abc[1], abc[2]});
   }
@@ -392,13 +391,11 @@ bool RulesParser::steps(const json::Object &object, StringRef path,
   const json::Value *value = object.get("steps");
   if (!value)
     return true;
-  std::optional<double> number = value->getAsNumber();
-  // The range first: getAsInteger must not see a double at the end of its own.
-  if (!number || !(*number >= 0 && *number <= Rules::maxSteps) ||
-      !value->getAsInteger())
+  std::optional<int64_t> integer = toInteger(*value);
+  if (!integer || *integer < 0 || *integer > Rules::maxSteps)
     return failType(jsonMemberPath(path, "steps"),
                     "an integer from 0 to " + Twine(Rules::maxSteps), *value);
-  out = *value->getAsInteger();
+  out = *integer;
   return true;
 }
 
@@ -451,12 +448,10 @@ bool RulesParser::split(const json::Object &object, StringRef path,
   int64_t sum = 0;
   for (size_t i = 0; i < list->size(); ++i) {
     const json::Value &element = (*list)[i];
-    std::optional<double> number = element.getAsNumber();
-    // 2^62 keeps a double at the end of the range away from getAsInteger.
-    if (!number || !(*number >= 1 && *number <= 0x1p62) ||
-        !element.getAsInteger())
+    std::optional<int64_t> rows = toInteger(element);
+    if (!rows || *rows < 1)
       return failType(jsonElementPath(here, i), "an integer above 0", element);
-    blocks.push_back(*element.getAsInteger());
+    blocks.push_back(*rows);
     if (AddOverflow(sum, blocks.back(), sum))
       return fail(here, "the row counts sum to more than a tensor can have");
   }
@@ -543,66 +538,23 @@ bool RulesParser::section(const json::Object &root, StringRef key,
   return onlyKnownKeys(*object, key, known) && parse(*object);
 }
 
-/// The factor by which counted repetitions multiply the compiled size of a
-/// regular expression, at most: nested ones are expanded by copying.
-static size_t repetitionFactor(StringRef pattern) {
-  size_t factor = 1;
-  while (!pattern.empty()) {
-    pattern = pattern.drop_until([](char c) { return c == '{'; }).drop_front(
-        pattern.contains('{') ? 1 : 0);
-    unsigned low = 0, high = 0;
-    if (pattern.consumeInteger(10, low))
-      continue;
-    if (pattern.consume_front(","))
-      (void)pattern.consumeInteger(10, high);
-    factor = SaturatingMultiply<size_t>(
-        factor, std::max({low, high, unsigned(1)}));
-  }
-  return factor;
-}
-
-/// True if `pattern` has a back-reference. POSIX extended expressions have
-/// none, and matching them can take exponential time.
-static bool hasBackReference(StringRef pattern) {
-  for (size_t i = 0; i + 1 < pattern.size(); ++i)
-    if (pattern[i] == '\\' && isDigit(pattern[++i]))
-      return true;
-  return false;
-}
-
 bool RulesParser::match(const json::Object &object, StringRef path,
                         Rules::Rule &out) {
   const json::Value *value = object.get("match");
   if (!value)
     return fail(path, "missing key \"match\"");
   std::string here = jsonMemberPath(path, "match");
-  std::optional<StringRef> pattern = value->getAsString();
-  if (!pattern)
+  std::optional<StringRef> text = value->getAsString();
+  if (!text)
     return failType(here, "a regular expression", *value);
-  if (pattern->size() > Rules::maxPatternSize)
-    return fail(here, "expected a regular expression of at most " +
-                          Twine(Rules::maxPatternSize) + " bytes, found " +
-                          Twine(pattern->size()));
-  if (hasBackReference(*pattern))
-    return fail(here, quoteForMessage(*pattern) +
-                          " has a back-reference, which POSIX extended "
-                          "regular expressions do not");
-  size_t cost = SaturatingMultiply(pattern->size() + 1,
-                                   repetitionFactor(*pattern));
-  if (cost > patternBudget / 4)
-    return fail(here, quoteForMessage(*pattern) +
-                          " is too large when its repetitions are expanded");
-  if (out.isLiteral = Regex::isLiteralERE(*pattern) && !pattern->empty();
-      !out.isLiteral) {
-    out.regex = Regex(*pattern);
-    std::string message;
-    if (!out.regex.isValid(message))
-      return fail(here, quoteForMessage(*pattern) +
-                            " is not a POSIX extended regular expression: " +
-                            message);
-  }
-  patternBudget -= cost;
-  out.pattern = pattern->str();
+  Expected<NamePattern> pattern = NamePattern::create(*text);
+  if (!pattern)
+    return fail(here,
+                quoteForMessage(*text) + " " + toString(pattern.takeError()));
+  if (pattern->getCost() > patternBudget)
+    return fail(here, "the regular expressions up to this one are too large");
+  patternBudget -= pattern->getCost();
+  out.pattern = std::move(*pattern);
   return true;
 }
 
@@ -757,7 +709,7 @@ Expected<Rules> Rules::parse(StringRef text, StringRef fileName) {
     return rules.fail(parser.getFailure());
   for (std::string &warning : rules.warnings)
     warning = rules.fileName + ": " + warning;
-  return std::move(rules);
+  return rules;
 }
 
 } // namespace mlir::muon::rules

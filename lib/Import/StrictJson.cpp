@@ -107,8 +107,8 @@ private:
     /// In an object: a string met now is a key.
     bool expectsKey;
     size_t index = 0;
-    std::string key;
-    StringSet<> keys;
+    std::string key = {};
+    StringSet<> keys = {};
   };
 
   Error fail(const Twine &message) const {
@@ -116,8 +116,8 @@ private:
     for (const Frame &frame : frames) {
       if (!frame.isObject)
         path = jsonElementPath(path, frame.index);
-      else if (!frame.key.empty() && !(&frame == &frames.back() &&
-                                       frame.expectsKey))
+      else if (!frame.key.empty() &&
+               !(&frame == &frames.back() && frame.expectsKey))
         path = jsonMemberPath(path, frame.key);
     }
     size_t line = text.take_front(position).count('\n') + 1;
@@ -201,7 +201,7 @@ private:
 
 Expected<json::Value> parseStrictJson(StringRef text) {
   if (Error error = Scanner(text).scan())
-    return std::move(error);
+    return error;
   Expected<json::Value> value = json::parse(text);
   if (!value)
     return createStringError("not valid JSON: " + toString(value.takeError()));

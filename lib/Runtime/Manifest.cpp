@@ -17,6 +17,7 @@
 #include <cmath>
 #include <cstring>
 #include <set>
+#include <tuple>
 #include <unordered_set>
 
 using namespace muon;
@@ -33,11 +34,10 @@ static const struct {
              {"f64", 8}, {"i64", 8},  {"i1", 1}};
 
 static const char *const roles[] = {
-    "weight",     "gradient",      "momentum",      "exp_avg",
-    "exp_avg_sq", "master",        "step",          "lr",
-    "weight_decay", "beta",        "clip_limit",    "ok",
-    "clip",       "gradient_sums", "momentum_sums", "update_sums",
-    "weight_sums"};
+    "weight",      "gradient",   "momentum", "exp_avg",       "exp_avg_sq",
+    "master",      "step",       "lr",       "weight_decay",  "beta",
+    "clip_limit",  "ok",         "clip",     "gradient_sums", "momentum_sums",
+    "update_sums", "weight_sums"};
 
 static_assert(sizeof(types) / sizeof(types[0]) == MUON_TYPE_I1 + 1,
               "one row for each type");
@@ -193,7 +193,7 @@ bool ManifestReader::readTree(std::string_view text, json &root) {
   // The library keeps one of several equal keys; which one it is must not
   // decide what a step does.
   std::vector<std::unordered_set<std::string>> keys;
-  std::string twin;
+  std::optional<std::string> twin;
   auto watch = [&](int, json::parse_event_t event, json &parsed) {
     if (event == json::parse_event_t::object_start)
       keys.emplace_back();
@@ -208,8 +208,8 @@ bool ManifestReader::readTree(std::string_view text, json &root) {
                      /*allow_exceptions=*/false);
   if (root.is_discarded())
     return fail("manifest is not valid JSON");
-  if (!twin.empty())
-    return fail("manifest: key " + quoted(twin) + " appears twice");
+  if (twin)
+    return fail("manifest: key " + quote(*twin) + " appears twice");
   if (!root.is_object())
     return fail("manifest is not a JSON object");
   return true;
@@ -225,7 +225,7 @@ bool ManifestReader::read(std::string_view text) {
   if (!readString(root, "format", where, format))
     return false;
   if (format != "muon-artifact")
-    return fail("manifest: 'format' is " + quoted(format) +
+    return fail("manifest: 'format' is " + quote(format) +
                 ", expected 'muon-artifact'");
   // Before anything else: other versions may spell the rest differently.
   if (!readVersion(root, "version", MUON_MANIFEST_VERSION) ||
@@ -296,7 +296,7 @@ bool ManifestReader::readParams(const json &list) {
           return false;
         if (begin >= end || end > rows)
           return fail(where + ": rows " + std::to_string(begin) + " to " +
-                      std::to_string(end) + " of " + quoted(member.tensor) +
+                      std::to_string(end) + " of " + quote(member.tensor) +
                       " are not within its " + std::to_string(rows) + " rows");
         member.isBlock = true;
         member.begin = int64_t(begin);
@@ -321,10 +321,10 @@ bool ManifestReader::readArgument(const json &entry, const std::string &where) {
   if (!readString(entry, "role", where, role) ||
       !readString(entry, "type", where, type))
     return false;
-  const char *const *roleIt = std::find(std::begin(roles), std::end(roles),
-                                        role);
+  const char *const *roleIt =
+      std::find(std::begin(roles), std::end(roles), role);
   if (roleIt == std::end(roles))
-    return fail(where + ": unknown role " + quoted(role));
+    return fail(where + ": unknown role " + quote(role));
   argument.role = static_cast<MuonRole>(roleIt - roles);
   const std::string here = where + " (" + role + ")";
 
@@ -332,10 +332,10 @@ bool ManifestReader::readArgument(const json &entry, const std::string &where) {
       std::find_if(std::begin(types), std::end(types),
                    [&](const auto &row) { return type == row.name; });
   if (typeIt == std::end(types))
-    return fail(here + ": unknown type " + quoted(type));
+    return fail(here + ": unknown type " + quote(type));
   argument.type = static_cast<MuonType>(typeIt - types);
   if (!allows(argument.role, argument.type))
-    return fail(here + ": the role does not allow type " + quoted(type));
+    return fail(here + ": the role does not allow type " + quote(type));
 
   const json *shape = get(entry, "shape", here);
   if (!shape)
@@ -401,10 +401,9 @@ bool ManifestReader::checkSlots() {
   std::vector<const Argument *> order;
   for (const Argument &argument : manifest.arguments)
     order.push_back(&argument);
-  std::sort(order.begin(), order.end(),
-            [](const Argument *a, const Argument *b) {
-              return a->slot < b->slot;
-            });
+  std::sort(
+      order.begin(), order.end(),
+      [](const Argument *a, const Argument *b) { return a->slot < b->slot; });
   uint64_t next = 0;
   for (const Argument *argument : order) {
     if (argument->slot != next)
@@ -435,7 +434,7 @@ bool ManifestReader::checkArguments() {
       if (argument.params)
         owner = " for params[" + owner + "]";
       else if (!owner.empty())
-        owner = " of group " + quoted(owner);
+        owner = " of group " + quote(owner);
       return fail("manifest: '" + role + "'" + owner + " appears twice");
     }
     if (!isTensor(argument.role) || !argument.params)
@@ -449,13 +448,11 @@ bool ManifestReader::checkArguments() {
                   "' and " + shapeText(first->shape) + " as '" +
                   muonRoleName(first->role) + "'");
     for (const Member &member : manifest.params[*argument.params])
-      if (member.isBlock &&
-          (argument.shape.empty() ||
-           member.end - member.begin != argument.shape[0]))
+      if (member.isBlock && (argument.shape.empty() ||
+                             member.end - member.begin != argument.shape[0]))
         return fail("manifest: rows " + std::to_string(member.begin) + " to " +
-                    std::to_string(member.end) + " of " +
-                    quoted(member.tensor) + " do not have shape " +
-                    shapeText(argument.shape));
+                    std::to_string(member.end) + " of " + quote(member.tensor) +
+                    " do not have shape " + shapeText(argument.shape));
     // Products call BLAS, whose integers are narrower than a dimension may be.
     if (argument.role == MUON_ROLE_MOMENTUM)
       for (int64_t dim : argument.shape)
@@ -489,13 +486,12 @@ bool ManifestReader::checkArguments() {
   std::unordered_set<std::string> frozen;
   for (const std::string &name : manifest.frozen)
     if (!frozen.insert(name).second)
-      return fail("manifest: frozen tensor " + quoted(name) +
-                  " appears twice");
+      return fail("manifest: frozen tensor " + quote(name) + " appears twice");
   for (const Argument &argument : manifest.arguments)
     if (argument.params)
       for (const Member &member : manifest.params[*argument.params])
         if (frozen.count(member.tensor))
-          return fail("manifest: tensor " + quoted(member.tensor) +
+          return fail("manifest: tensor " + quote(member.tensor) +
                       " is both frozen and updated");
   return true;
 }
@@ -519,7 +515,7 @@ bool ManifestReader::checkBlocks(MuonRole role) {
   for (size_t i = 0; i < pieces.size();) {
     const Piece &first = pieces[i];
     const std::string where = std::string("manifest: ") + muonRoleName(role) +
-                              " " + quoted(first.member->tensor);
+                              " " + quote(first.member->tensor);
     size_t last = i;
     int64_t next = 0;
     for (; last < pieces.size() &&

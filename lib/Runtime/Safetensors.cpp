@@ -22,6 +22,7 @@
 #include <numeric>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <tuple>
 #include <unistd.h>
 #include <utility>
 
@@ -121,7 +122,7 @@ public:
   bool null() { return unexpected("null"); }
   bool boolean(bool) { return unexpected("a boolean"); }
   bool number_float(double, const std::string &text) {
-    return number(quoted(text));
+    return number(quote(text));
   }
   // Only numbers with a minus sign arrive here.
   bool number_integer(int64_t value) { return number(std::to_string(value)); }
@@ -156,7 +157,7 @@ public:
     if (state == State::DTypeValue) {
       std::optional<DType> dtype = parseDType(value);
       if (!dtype)
-        return fail("unknown dtype " + quoted(value));
+        return fail("unknown dtype " + quote(value));
       tensors.back().dtype = *dtype;
       state = State::Field;
       return true;
@@ -197,7 +198,7 @@ public:
       return true;
     case State::MetadataKey:
       if (!metadata.emplace(name, "").second)
-        return fail("__metadata__: key " + quoted(name) + " appears twice");
+        return fail("__metadata__: key " + quote(name) + " appears twice");
       metadataKey = std::move(name);
       state = State::MetadataValue;
       return true;
@@ -213,11 +214,11 @@ public:
         state = State::OffsetsStart;
         bit = HasOffsets;
       } else {
-        return fail("unknown key " + quoted(name) +
+        return fail("unknown key " + quote(name) +
                     ", expected dtype, shape and data_offsets");
       }
       if (fields & bit)
-        return fail("key " + quoted(name) + " appears twice");
+        return fail("key " + quote(name) + " appears twice");
       fields |= bit;
       return true;
     }
@@ -271,7 +272,7 @@ public:
       reason.erase(0, colon + 2);
     if (size_t last = reason.find("; last read"); last != std::string::npos)
       reason.erase(last);
-    std::string shown = quoted(reason);
+    std::string shown = quote(reason);
     error = "header is not valid JSON at byte " + std::to_string(position) +
             ": " + shown.substr(1, shown.size() - 2);
     return false;
@@ -302,7 +303,7 @@ private:
   bool fail(const std::string &message) {
     error = "header: ";
     if (inTensor())
-      error += "tensor " + quoted(tensors.back().name) + ": ";
+      error += "tensor " + quote(tensors.back().name) + ": ";
     error += message;
     return false;
   }
@@ -334,7 +335,7 @@ private:
       expected = "a key";
       break;
     case State::MetadataValue:
-      return fail("__metadata__: the value of " + quoted(metadataKey) +
+      return fail("__metadata__: the value of " + quote(metadataKey) +
                   " must be a string, found " + found);
     case State::DTypeValue:
       return fail(std::string("dtype: expected a string, found ") + found);
@@ -371,7 +372,7 @@ static bool checkLayout(const std::vector<TensorInfo> &tensors,
                         std::optional<uint64_t> dataBytes, std::string &error) {
   for (const TensorInfo &info : tensors) {
     auto fail = [&](const std::string &message) {
-      error = "header: tensor " + quoted(info.name) + ": " + message;
+      error = "header: tensor " + quote(info.name) + ": " + message;
       return false;
     };
     std::string range = "[" + std::to_string(info.begin) + ", " +
@@ -398,12 +399,12 @@ static bool checkLayout(const std::vector<TensorInfo> &tensors,
   for (const TensorInfo &info : tensors) {
     if (info.begin != end) {
       std::string before =
-          previous ? "the end of " + quoted(previous->name) : "the first byte";
-      error = "header: tensor " + quoted(info.name) + ": data begins at " +
-              std::to_string(info.begin) + ", expected " + std::to_string(end) +
-              ", " + before +
-              (info.begin < end ? " (tensors overlap)"
-                                : " (a hole in the data)");
+          previous ? "the end of " + quote(previous->name) : "the first byte";
+      error =
+          "header: tensor " + quote(info.name) + ": data begins at " +
+          std::to_string(info.begin) + ", expected " + std::to_string(end) +
+          ", " + before +
+          (info.begin < end ? " (tensors overlap)" : " (a hole in the data)");
       return false;
     }
     end = info.end;
@@ -443,12 +444,12 @@ static bool parseHeader(const char *text, size_t size,
   std::sort(byName.begin(), byName.end(), [&](uint32_t a, uint32_t b) {
     return tensors[a].name < tensors[b].name;
   });
-  auto twin = std::adjacent_find(
-      byName.begin(), byName.end(), [&](uint32_t a, uint32_t b) {
-        return tensors[a].name == tensors[b].name;
-      });
+  auto twin = std::adjacent_find(byName.begin(), byName.end(),
+                                 [&](uint32_t a, uint32_t b) {
+                                   return tensors[a].name == tensors[b].name;
+                                 });
   if (twin != byName.end()) {
-    error = "header: tensor " + quoted(tensors[*twin].name) + " appears twice";
+    error = "header: tensor " + quote(tensors[*twin].name) + " appears twice";
     return false;
   }
   return checkLayout(tensors, dataBytes, error);
@@ -607,12 +608,14 @@ makeHeader(const std::vector<TensorToWrite> &tensors,
   });
   for (size_t i = 1; i < byName.size(); ++i) {
     if (tensors[byName[i]].name == tensors[byName[i - 1]].name) {
-      error = "tensor " + quoted(tensors[byName[i]].name) + " appears twice";
+      error = "tensor " + quote(tensors[byName[i]].name) + " appears twice";
       return std::nullopt;
     }
   }
-  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
-    return dtypeBits(tensors[a].dtype) > dtypeBits(tensors[b].dtype);
+  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+    unsigned bitsA = dtypeBits(tensors[a].dtype);
+    unsigned bitsB = dtypeBits(tensors[b].dtype);
+    return bitsA != bitsB ? bitsA > bitsB : a < b;
   });
 
   // dump() is strict about UTF-8 and reports by throwing.
@@ -638,7 +641,7 @@ makeHeader(const std::vector<TensorToWrite> &tensors,
         end > uint64_t(INT64_MAX) || tensor.name == "__metadata__" ||
         tensor.shape.size() > SafetensorsFile::maxRank ||
         (*bytes && !tensor.data)) {
-      error = "tensor " + quoted(tensor.name) + " of type " +
+      error = "tensor " + quote(tensor.name) + " of type " +
               dtypeName(tensor.dtype) + " " + shapeText(tensor.shape) +
               " cannot be written";
       return std::nullopt;
@@ -700,11 +703,9 @@ StagedFile::~StagedFile() {
     ::unlink(temporary.c_str());
 }
 
-std::optional<StagedFile>
-StagedFile::writeSafetensors(const std::string &path,
-                             const std::vector<TensorToWrite> &tensors,
-                             const SafetensorsMetadata &metadata,
-                             std::string &error) {
+std::optional<StagedFile> StagedFile::writeSafetensors(
+    const std::string &path, const std::vector<TensorToWrite> &tensors,
+    const SafetensorsMetadata &metadata, std::string &error) {
   auto fail = [&](const std::string &message) {
     error = path + ": " + message;
     return std::nullopt;
@@ -727,8 +728,8 @@ StagedFile::writeSafetensors(const std::string &path,
     // The name does not grow from the destination's, which may already be as
     // long as the file system allows.
     static std::atomic<unsigned> serial{0};
-    std::string stem = directoryOf(staged.path) + "/.muon-" +
-                       std::to_string(::getpid()) + "-";
+    std::string stem =
+        directoryOf(staged.path) + "/.muon-" + std::to_string(::getpid()) + "-";
     int fd = -1;
     for (int attempt = 0; attempt < 1000 && fd < 0; ++attempt) {
       std::string name = stem + std::to_string(serial++) + ".tmp";
@@ -771,8 +772,8 @@ bool StagedFile::commit(std::string &error) {
   temporary.clear();
   // The file is complete under its name by now; a directory that cannot be
   // flushed only weakens what a power failure leaves.
-  Descriptor directory(::open(directoryOf(path).c_str(),
-                              O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  Descriptor directory(
+      ::open(directoryOf(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (directory.fd >= 0)
     (void)::fsync(directory.fd);
   return true;

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,7 +21,7 @@ namespace muon {
 
 /// Names come from files. Quoted, they can neither forge a line of output nor
 /// fill a terminal.
-inline std::string quoted(std::string_view name) {
+inline std::string quote(std::string_view name) {
   constexpr size_t longest = 200;
   static const char digits[] = "0123456789abcdef";
   std::string text = "'";
@@ -52,6 +53,13 @@ inline std::string shapeText(const int64_t *shape, size_t rank) {
 
 inline std::string shapeText(const std::vector<int64_t> &shape) {
   return shapeText(shape.data(), shape.size());
+}
+
+/// Enough digits to tell any two f32 apart.
+inline std::string numberText(double value) {
+  char text[64];
+  std::snprintf(text, sizeof(text), "%.9g", value);
+  return text;
 }
 
 /// The first few of `items`, and how many more there are.

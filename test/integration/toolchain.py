@@ -15,18 +15,15 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Mapping, Optional, Sequence
 
+import safetensors_io
+from rules import resolve
+from storage import Tensor
+
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "test" / "reference"))
-
-import safetensors_io  # noqa: E402
-from rules import resolve  # noqa: E402
-from storage import Tensor  # noqa: E402
-
 Tensors = Mapping[str, Tensor]
 
 
@@ -61,7 +58,8 @@ def scalar_arguments(scalars: Mapping) -> list[str]:
     arguments = []
     for key, value in scalars.items():
         by_group = value if isinstance(value, Mapping) else {"": value}
-        for group, number in by_group.items():
+        # The value for all groups first: later ones are more particular.
+        for group, number in sorted(by_group.items()):
             if number is None:
                 continue
             prefix = f"{group}=" if group else ""

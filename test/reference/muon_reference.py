@@ -126,7 +126,10 @@ def _iterate(U: np.ndarray, triples: Sequence[Triple], safety: float,
     The power of two that keeps squares in range is exact, so that it does not
     matter to the result. `variant` chooses among evaluations that are equal
     but for rounding: 0 divides by the norm, 1 multiplies by its reciprocal
-    and sums in another order, 2 puts the norm into the first step.
+    and sums in another order, 2 puts the norm into the first step. 1 and 2
+    take norms that are two units in the last place too large and too small,
+    as a sum in yet another order may be: where the polynomial is steep at the
+    largest singular value, that is what decides.
     """
     t = U.dtype.type
     peak = np.max(np.abs(U), initial=0)
@@ -139,6 +142,7 @@ def _iterate(U: np.ndarray, triples: Sequence[Triple], safety: float,
     exponent = int(np.frexp(peak)[1])
     Y = np.ldexp(U, -exponent)
     norm = np.sqrt(np.sum(Y * Y))
+    norm *= t(1) + t((0, 2, -2)[variant]) * np.finfo(t).eps
     norm = t(safety) * norm + t(np.ldexp(float(eps), -exponent))
     if variant == 2:
         X, factor = Y, t(1) / norm

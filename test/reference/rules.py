@@ -114,14 +114,18 @@ def resolve(config: Mapping, tensors: Mapping[str, Tensor]) -> Plan:
     if unknown := set(config) - known:
         raise KeyError(f"unknown keys {sorted(unknown)}")
     parameters = {}
+    grad = config.get("grad_type", "same")
+    state = config.get("state_type", "f32")
     for name, tensor in tensors.items():
-        rule = next((dict(r) for r in config.get("rules", ())
-                     if re.search(r["match"], name)), {})
+        number, rule = next(((i, dict(r)) for i, r
+                             in enumerate(config.get("rules", ()))
+                             if re.search(r["match"], name)), (None, {}))
         rule.pop("match", None)
         kind = rule.pop("optimizer", None) or _default_optimizer(name, tensor)
-        group = rule.pop("group", kind)
-        grad = rule.pop("grad_type", config.get("grad_type", "same"))
-        state = rule.pop("state_type", config.get("state_type", "f32"))
+        # A group has one default of each scalar; a rule with another default
+        # and no name for its group gets a group of its own.
+        own = "weight_decay" in rule or "momentum" in rule
+        group = rule.pop("group", f"rule{number}" if own else kind)
         options: Union[Muon, AdamW, None] = None
         if kind == "muon":
             options = _options(Muon, config.get("muon", {}), rule)
@@ -129,13 +133,13 @@ def resolve(config: Mapping, tensors: Mapping[str, Tensor]) -> Plan:
             options = _options(AdamW, config.get("adamw", {}), rule)
         elif kind != "frozen":
             raise ValueError(f"{name}: unknown optimizer '{kind}'")
-        master = options is not None and options.master
-        if master == "auto":
-            master = tensor.dtype in ("BF16", "F16")
+        # An f32 weight is its own master.
+        has_master = (options is not None and options.master is not False
+                      and tensor.dtype in ("BF16", "F16"))
         parameters[name] = Parameter(
             name=name, optimizer=options, group=group,
             weight_type=tensor.dtype,
             grad_type=tensor.dtype if grad == "same" else _STORAGE[grad],
-            state_type=_STORAGE[state], has_master=bool(master))
+            state_type=_STORAGE[state], has_master=has_master)
     return Plan(parameters, config.get("clip_global_norm"),
                 config.get("skip_nonfinite", True))

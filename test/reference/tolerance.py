@@ -212,28 +212,33 @@ def check_trajectory(plan: Plan, params: Mapping[str, Tensor],
                      out_params: Mapping[str, Tensor]) -> list[Finding]:
     """Weights after all steps, with every model left to its own devices.
 
-    Only for parameters that are stored in f32 throughout: in coarser types one
-    rounding that falls the other way is a legitimate difference.
+    Errors are relative to the lengths of all updates together. Only for
+    parameters that are stored in f32 throughout: in coarser types one rounding
+    that falls the other way is a legitimate difference.
     """
+    moved: dict[str, np.ndarray] = {}
+
     def run(**how) -> StepResult:
         result = StepResult(True, 1.0, dict(params), dict(state))
+        moved.clear()
         for g, s in zip(grads, scalars):
             result = step(plan, result.params, g, result.state, **s, **how)
+            for name, update in result.update.items():
+                moved[name] = moved.get(name, 0) + _norms(update)
         return result
 
-    exact = run()
     plains = [run(dtype=np.float32, variant=v) for v in range(PLAIN_VARIANTS)]
+    exact = run()
     found = []
     for p in plan.trained():
         if (p.weight_type, p.state_type) != ("F32", "F32"):
             continue
         reference = exact.params[p.name].values()
-        moved = _norms(reference - params[p.name].values())
-        unit = np.where(moved > 0, moved, 1)
+        unit = np.where(moved[p.name] > 0, moved[p.name], 1)
         error = _norms(out_params[p.name].values() - reference) / unit
         plain = np.max([_norms(q.params[p.name].values() - reference)
                         for q in plains], axis=0) / unit
-        floor = (FLOOR * moved + UNIT * _norms(reference)) / unit
+        floor = (FLOOR * moved[p.name] + UNIT * _norms(reference)) / unit
         found += [Finding(p.name, len(grads), float(e), float(t))
                   for e, t in zip(error, FACTOR * plain + floor)]
     return sorted(found, key=lambda f: -f.ratio)

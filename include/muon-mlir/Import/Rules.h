@@ -15,12 +15,12 @@
 #define MUON_MLIR_IMPORT_RULES_H
 
 #include "muon-mlir/Dialect/Muon/Schedules.h"
+#include "muon-mlir/Import/NamePattern.h"
 
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
-#include "llvm/Support/Regex.h"
 
 #include <cstdint>
 #include <optional>
@@ -150,8 +150,6 @@ public:
   static constexpr size_t maxFileSize = size_t(16) << 20;
   static constexpr size_t maxRules = 10000;
   static constexpr int64_t maxSteps = 100;
-  /// The longest regular expression, in bytes.
-  static constexpr size_t maxPatternSize = 1024;
 
   /// Parses the contents of a rules file. Messages start with `fileName`.
   static llvm::Expected<Rules> parse(llvm::StringRef text,
@@ -180,10 +178,7 @@ private:
   friend class RulesParser;
 
   struct Rule {
-    std::string pattern;
-    llvm::Regex regex;
-    /// `pattern` has no special character; a plain search is much faster.
-    bool isLiteral = false;
+    NamePattern pattern;
     bool matched = false;
     std::optional<OptimizerKind> optimizer;
     std::string group;

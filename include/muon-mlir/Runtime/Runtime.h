@@ -79,7 +79,8 @@ typedef enum MuonStatus {
   MUON_ERROR_OUT_OF_MEMORY = 5,
   /* The step or the device failed. What the step updates may be half done. */
   MUON_ERROR_EXECUTION = 6,
-  MUON_ERROR_INTERNAL = 7
+  MUON_ERROR_INTERNAL = 7,
+  MUON_STATUS_MAX = 0x7fffffff /* fixes the size of the enum */
 } MuonStatus;
 
 typedef enum MuonType {
@@ -88,7 +89,8 @@ typedef enum MuonType {
   MUON_TYPE_F16 = 2,
   MUON_TYPE_F64 = 3,
   MUON_TYPE_I64 = 4,
-  MUON_TYPE_I1 = 5 /* one byte, 0 or 1 */
+  MUON_TYPE_I1 = 5, /* one byte, 0 or 1 */
+  MUON_TYPE_MAX = 0x7fffffff
 } MuonType;
 
 typedef enum MuonRole {
@@ -111,7 +113,8 @@ typedef enum MuonRole {
   MUON_ROLE_GRADIENT_SUMS = 13,
   MUON_ROLE_MOMENTUM_SUMS = 14,
   MUON_ROLE_UPDATE_SUMS = 15,
-  MUON_ROLE_WEIGHT_SUMS = 16
+  MUON_ROLE_WEIGHT_SUMS = 16,
+  MUON_ROLE_MAX = 0x7fffffff
 } MuonRole;
 
 /* The message of the last call that failed in this thread; "" if none did.

@@ -20,21 +20,6 @@ using namespace mlir::muon;
 
 namespace {
 
-/// Lists of tensor names are as long as the model has parameters and are shared
-/// by weight, gradient and state: print each of them once.
-struct MuonAsmInterface : public OpAsmDialectInterface {
-  using OpAsmDialectInterface::OpAsmDialectInterface;
-
-  AliasResult getAlias(Attribute attr, raw_ostream &os) const override {
-    auto names = dyn_cast<ArrayAttr>(attr);
-    if (!names || names.size() < 2 ||
-        !llvm::all_of(names, llvm::IsaPred<StringAttr, RowsAttr>))
-      return AliasResult::NoAlias;
-    os << "names";
-    return AliasResult::FinalAlias;
-  }
-};
-
 /// Version of the dialect's bytecode. A reader accepts its own version and
 /// older ones; raise it when an operation, attribute or type changes.
 constexpr uint64_t kBytecodeVersion = 1;
@@ -76,7 +61,7 @@ void MuonDialect::initialize() {
 #define GET_OP_LIST
 #include "muon-mlir/Dialect/Muon/IR/MuonOps.cpp.inc"
       >();
-  addInterfaces<MuonAsmInterface, MuonBytecodeInterface>();
+  addInterfaces<MuonBytecodeInterface>();
 }
 
 //===----------------------------------------------------------------------===//

@@ -50,6 +50,9 @@ def Muon_Dialect : Dialect {
     static constexpr ::llvm::StringLiteral kDefault = "muon.default";
     /// Name of the module attribute that lists tensors a step leaves alone.
     static constexpr ::llvm::StringLiteral kFrozen = "muon.frozen";
+    /// Name of the module attribute that holds the artifact's manifest, once
+    /// arguments have become slots.
+    static constexpr ::llvm::StringLiteral kManifest = "muon.manifest";
 
     void registerAttributes();
     void registerTypes();

@@ -1,0 +1,84 @@
+//===- Passes.td - Conversions between dialects -*- tablegen -*-===//
+//
+// Part of the muon-mlir Project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MUON_CONVERSION_PASSES
+#define MUON_CONVERSION_PASSES
+
+include "mlir/Pass/PassBase.td"
+
+def ConvertMuonToLinalgPass : Pass<"convert-muon-to-linalg"> {
+  let summary = "turn elementwise muon operations on buffers into linalg";
+  let description = [{
+    Every operation of the math level except the products becomes one
+    linalg.generic on flat buffers, inside a loop over the members of a table
+    and the matrices of a member; operations on lists and scalars become loops
+    over them. So each parameter is read and written once by each operation.
+
+    ```mlir
+    muon.sum_squares value(%g : !muon.table<2x48x16xf32>) sums(%s : memref<2xf64>)
+    // becomes
+    scf.for %i = %c0 to %c2 step %c1 {
+      %0 = muon.member %g[%i] : !muon.table<2x48x16xf32> -> memref<48x16xf32>
+      %1 = memref.collapse_shape %0 [[0, 1]] : …
+      linalg.generic … ins(%1) outs(%sum) { … }
+    }
+    ```
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::scf::SCFDialect"];
+}
+
+def ConvertMuonToRuntimePass : Pass<"convert-muon-to-runtime"> {
+  let summary = "turn products on buffers into calls of the runtime";
+  let description = [{
+    muon.symmetric_product becomes a `ssyrk`, which computes one triangle, and
+    a pass over cache-sized blocks that adds the addend and the identity and
+    mirrors the triangle; muon.symmetric_apply becomes a `sgemm`.
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect",
+    "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect"];
+}
+
+def LowerEntryPass : Pass<"muon-lower-entry", "::mlir::ModuleOp"> {
+  let summary = "give the step function the signature of the artifact's ABI";
+  let description = [{
+    Replaces the arguments of the public function `step` by slots of the
+    runtime's table and its results by a status of 0. An argument takes one
+    slot, a table as many as it has members. What each slot is bound to goes
+    into the module's `muon.manifest` (docs/artifact.md).
+
+    ```mlir
+    func.func @step(%w: !muon.table<2x48x16xf32>, %lr: memref<f32>) -> …
+    // becomes
+    func.func @step(%host: !llvm.ptr, %slots: !llvm.ptr, %stream: !llvm.ptr) -> i32
+        attributes {muon.entry} {
+      %w = muon.slot 0 : !muon.table<2x48x16xf32>
+      %lr = muon.slot 2 : memref<f32>
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::func::FuncDialect",
+                           "::mlir::LLVM::LLVMDialect"];
+}
+
+def ConvertMuonToLLVMPass : Pass<"convert-muon-to-llvm"> {
+  let summary = "lower slots, members, the arena and host calls to LLVM";
+  let description = [{
+    Runs on an entry function, whose first two arguments are the host's table
+    and the slots. Memrefs stay memrefs at the boundary; upstream's passes lower
+    the rest.
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect",
+                           "::mlir::arith::ArithDialect",
+                           "::mlir::memref::MemRefDialect"];
+}
+
+#endif // MUON_CONVERSION_PASSES

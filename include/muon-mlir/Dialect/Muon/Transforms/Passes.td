@@ -1,0 +1,191 @@
+//===- Passes.td - Passes that stay in the muon dialect -*- tablegen -*-===//
+//
+// Part of the muon-mlir Project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MUON_TRANSFORMS_PASSES
+#define MUON_TRANSFORMS_PASSES
+
+include "mlir/Pass/PassBase.td"
+
+def AssignOptimizersPass : Pass<"muon-assign-optimizers", "::mlir::ModuleOp"> {
+  let summary = "resolve muon.optimize by rank, name rules and overrides";
+  let description = [{
+    Replaces every `muon.optimize` by the update that the rules choose for its
+    parameter, and gives the function what the updates need: state, one set of
+    run-time scalars per rule group, the look, the step counter and reports.
+    Parameters whose rules say `frozen` leave the function and are listed in
+    `muon.frozen`. docs/rules.md describes the rules.
+
+    ```mlir
+    %w1 = muon.optimize weight(%w) gradient(%g) : tensor<8x4xf32>, tensor<8x4xf32>
+    // becomes, with arguments %m, %lr, … added
+    %w1, %m1 = muon.update gradient(%g : …) … weight(%w : …) momentum(%m : …)
+    ```
+  }];
+  let options = [
+    Option<"rules", "rules", "std::string", "",
+           "Rules file (JSON); the defaults if empty">];
+  let statistics = [
+    Statistic<"numMuon", "muon", "Parameters updated by Muon">,
+    Statistic<"numAdamW", "adamw", "Parameters updated by AdamW">,
+    Statistic<"numFrozen", "frozen", "Parameters left alone">];
+  let dependentDialects = ["::mlir::func::FuncDialect"];
+}
+
+def StackUpdatesPass : Pass<"muon-stack-updates", "::mlir::ModuleOp"> {
+  let summary = "merge updates of equal shape into updates of stacks";
+  let description = [{
+    Updates with the same types, attributes and run-time scalars whose tensors
+    are arguments of the function become one update of stacks, so that the size
+    of the IR follows the number of distinct shapes. Order is kept: members
+    stand in the order of their updates, stacks in the order of their first
+    member. Buffers stay where they are; only their addresses are listed
+    together.
+
+    ```mlir
+    func.func @step(%w0: tensor<8x4xf32> {muon.names = ["a"], …},
+                    %w1: tensor<8x4xf32> {muon.names = ["b"], …}, …)
+    // becomes
+    func.func @step(%w: !muon.stack<2x8x4xf32> {muon.names = ["a", "b"], …}, …)
+    ```
+  }];
+  let statistics = [
+    Statistic<"numStacks", "stacks", "Stacks made">,
+    Statistic<"numMembers", "members", "Updates merged into stacks">];
+  let dependentDialects = ["::mlir::func::FuncDialect"];
+}
+
+def DecomposeUpdatesPass : Pass<"muon-decompose-updates"> {
+  let summary = "split muon.update into the operations of the math level";
+  let description = [{
+    ```mlir
+    %w1, %m1 = muon.update …
+    // becomes
+    %m1, %x, %s, %u = muon.momentum …
+    %f = muon.normalize …
+    %o = muon.orthogonalize …
+    %w1 = muon.apply …
+    ```
+    Rounding does not change: this is the definition of muon.update.
+  }];
+  let dependentDialects = ["::mlir::tensor::TensorDialect"];
+}
+
+def SelectIterationPass : Pass<"muon-select-iteration"> {
+  let summary = "choose side, iteration and precision of muon.orthogonalize";
+  let description = [{
+    Replaces `auto` in muon.orthogonalize by a choice for the CPU, with a remark
+    that says why: the side on which the Gram matrix is smaller, the direct
+    iteration, and f32. What is written by hand stays; what the CPU target does
+    not have is an error.
+  }];
+}
+
+def UnrollOrthogonalizePass : Pass<"muon-unroll-orthogonalize"> {
+  let summary = "unroll muon.orthogonalize into polynomial steps";
+  let description = [{
+    One muon.polynomial_step for each step, with its coefficients; the first
+    takes the factor. Expects side, iteration and precision to be chosen.
+  }];
+  let dependentDialects = ["::mlir::tensor::TensorDialect"];
+}
+
+def ExpandPolynomialsPass : Pass<"muon-expand-polynomials"> {
+  let summary = "expand muon.polynomial_step into products";
+  let description = [{
+    ```mlir
+    %y = muon.polynomial_step x(%x) … {a, b, c}
+    // becomes
+    %g = muon.symmetric_product x(%x)
+    %p = muon.symmetric_product x(%g) addend(%g) {alpha = c, beta = b, gamma = a}
+    %y = muon.symmetric_apply s(%p) x(%x)
+    ```
+    NON-NUMERIC-PRESERVING: aX + PX becomes (aI + P)X. In f32 the diagonal of P
+    takes one more rounding, which changes the result by at most as much as
+    rounding P does. With c = 0, P is formed from A without its square.
+  }];
+  let dependentDialects = ["::mlir::tensor::TensorDialect"];
+}
+
+def CheckInPlacePass : Pass<"muon-check-in-place"> {
+  let summary = "check that every update can happen in place";
+  let description = [{
+    Bufferization would copy a tensor that is used after it was updated, and
+    cannot copy a stack. This pass makes that an error at the later use, and
+    checks that a step returns updated arguments and nothing else.
+  }];
+}
+
+def PlanArenaPass : Pass<"muon-plan-arena"> {
+  let summary = "place all scratch buffers in one arena";
+  let description = [{
+    Gives every memref.alloc of a function an offset in one arena such that
+    buffers that live at the same time do not overlap. A buffer lives from the
+    first to the last operation of the function's entry block that uses it.
+
+    ```mlir
+    %0 = memref.alloc() : memref<1x16x64xf32>
+    // becomes
+    %a = muon.arena : memref<12288xi8>
+    %0 = memref.view %a[%c0][] : memref<12288xi8> to memref<1x16x64xf32>
+    ```
+  }];
+  let options = [
+    Option<"alignment", "alignment", "int64_t", "64",
+           "Alignment of every buffer, in bytes">];
+  let statistics = [
+    Statistic<"arenaBytes", "arena-bytes", "Size of the arena">,
+    Statistic<"totalBytes", "total-bytes", "Size of all buffers together">];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::memref::MemRefDialect"];
+}
+
+def GuardStepPass : Pass<"muon-guard-step"> {
+  let summary = "put what depends on one condition under one scf.if";
+  let description = [{
+    Wraps the operations of a function's entry block from the first to the last
+    that depend on the same `when` into one scf.if, so that a step that is not
+    taken does no work. Works on buffers, where operations have no results.
+
+    ```mlir
+    muon.momentum … when(%ok : memref<i1>) …
+    // becomes
+    %0 = memref.load %ok[] : memref<i1>
+    scf.if %0 { muon.momentum … }
+    ```
+  }];
+  let dependentDialects = ["::mlir::memref::MemRefDialect",
+                           "::mlir::scf::SCFDialect"];
+}
+
+def VectorizeStreamsPass : Pass<"muon-vectorize-streams"> {
+  let summary = "lower elementwise linalg on flat buffers to vector loops";
+  let description = [{
+    Turns each one-dimensional linalg.generic on contiguous memrefs, with any
+    number of sums into f64 scalars, into a loop over vectors of 16 elements and
+    a scalar rest. Sums stay in registers.
+
+    NON-NUMERIC-PRESERVING: sums are taken in 16 lanes, which are added in
+    order, then the rest. The order depends on the length alone.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::memref::MemRefDialect",
+                           "::mlir::scf::SCFDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
+def VerifyPhasePass : Pass<"muon-verify-phase", "::mlir::ModuleOp"> {
+  let summary = "check that no operation outlived a phase";
+  let description = [{
+    Reports, at its location, every operation that the named phase should have
+    replaced.
+  }];
+  let options = [Option<"phase", "phase", "std::string", "",
+                        "math, buffers, loops or llvm">];
+}
+
+#endif // MUON_TRANSFORMS_PASSES

@@ -1,0 +1,196 @@
+//===- MuonToLLVM.cpp - Slots, members, arena and host calls to LLVM -*- C++ -*-===//
+//
+// Part of the muon-mlir Project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "mlir/Conversion/LLVMCommon/MemRefBuilder.h"
+#include "mlir/Conversion/LLVMCommon/TypeConverter.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/IR/PatternMatch.h"
+#include "mlir/Transforms/WalkPatternRewriteDriver.h"
+#include "muon-mlir/Conversion/Passes.h"
+#include "muon-mlir/Dialect/Muon/IR/MuonOps.h"
+#include "muon-mlir/Runtime/HostApi.h"
+#include <cstddef>
+
+namespace mlir::muon {
+#define GEN_PASS_DEF_CONVERTMUONTOLLVMPASS
+#include "muon-mlir/Conversion/Passes.h.inc"
+} // namespace mlir::muon
+
+using namespace mlir;
+using namespace mlir::muon;
+
+namespace {
+
+/// Position of a function in the table of the runtime.
+int64_t getHostFunctionOffset(StringRef name) {
+  if (name == "ssyrk")
+    return offsetof(MuonHostApi, ssyrk);
+  assert(name == "sgemm" && "verified by muon.host_call");
+  return offsetof(MuonHostApi, sgemm);
+}
+
+/// A pattern with what all of them need.
+template <typename OpT>
+class EntryPattern : public OpRewritePattern<OpT> {
+public:
+  EntryPattern(const LLVMTypeConverter &converter)
+      : OpRewritePattern<OpT>(&converter.getContext()), converter(converter) {}
+
+protected:
+  enum { Host = 0, Slots = 1 };
+
+  /// Argument of the enclosing entry function.
+  static Value getEntryArgument(Operation *op, unsigned index) {
+    auto function = op->getParentOfType<func::FuncOp>();
+    if (!function || !function->hasAttr("muon.entry"))
+      return {};
+    return function.getArgument(index);
+  }
+
+  static Value cast(OpBuilder &b, Location loc, Type type, Value value) {
+    return UnrealizedConversionCastOp::create(b, loc, type, value).getResult(0);
+  }
+
+  static LLVM::LLVMPointerType pointerType(OpBuilder &b) {
+    return LLVM::LLVMPointerType::get(b.getContext());
+  }
+
+  /// The pointer stored `bytes` after `base`.
+  static Value loadPointer(OpBuilder &b, Location loc, Value base,
+                           int64_t bytes) {
+    return LLVM::LoadOp::create(b, loc, pointerType(b),
+                                getAddress(b, loc, base, bytes));
+  }
+  static Value getAddress(OpBuilder &b, Location loc, Value base,
+                          int64_t bytes) {
+    return LLVM::GEPOp::create(b, loc, pointerType(b), b.getI8Type(), base,
+                               ArrayRef<LLVM::GEPArg>{int32_t(bytes)});
+  }
+
+  /// A memref of static shape over `pointer`.
+  Value toMemRef(OpBuilder &b, Location loc, MemRefType type,
+                 Value pointer) const {
+    Value descriptor = MemRefDescriptor::fromStaticShape(b, loc, converter,
+                                                         type, pointer);
+    return cast(b, loc, type, descriptor);
+  }
+
+  const LLVMTypeConverter &converter;
+};
+
+struct LowerSlot : public EntryPattern<SlotOp> {
+  using EntryPattern::EntryPattern;
+
+  LogicalResult matchAndRewrite(SlotOp op,
+                                PatternRewriter &rewriter) const override {
+    Value slots = getEntryArgument(op, Slots);
+    if (!slots)
+      return rewriter.notifyMatchFailure(op, "not in an entry function");
+    int64_t bytes = op.getIndex() * sizeof(void *);
+    auto type = dyn_cast<MemRefType>(op.getType());
+    Value result =
+        type ? toMemRef(rewriter, op.getLoc(), type,
+                        loadPointer(rewriter, op.getLoc(), slots, bytes))
+             : cast(rewriter, op.getLoc(), op.getType(),
+                    getAddress(rewriter, op.getLoc(), slots, bytes));
+    rewriter.replaceOp(op, result);
+    return success();
+  }
+};
+
+struct LowerMember : public EntryPattern<MemberOp> {
+  using EntryPattern::EntryPattern;
+
+  LogicalResult matchAndRewrite(MemberOp op,
+                                PatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    Value table = cast(rewriter, loc, pointerType(rewriter), op.getTable());
+    Value index = arith::IndexCastOp::create(
+        rewriter, loc, rewriter.getI64Type(), op.getIndex());
+    Value address = LLVM::GEPOp::create(
+        rewriter, loc, pointerType(rewriter), pointerType(rewriter), table,
+        ArrayRef<LLVM::GEPArg>{index});
+    Value pointer =
+        LLVM::LoadOp::create(rewriter, loc, pointerType(rewriter), address);
+    rewriter.replaceOp(op, toMemRef(rewriter, loc, op.getType(), pointer));
+    return success();
+  }
+};
+
+struct LowerArena : public EntryPattern<ArenaOp> {
+  using EntryPattern::EntryPattern;
+
+  LogicalResult matchAndRewrite(ArenaOp op,
+                                PatternRewriter &rewriter) const override {
+    Value host = getEntryArgument(op, Host);
+    if (!host)
+      return rewriter.notifyMatchFailure(op, "not in an entry function");
+    Value arena = loadPointer(rewriter, op.getLoc(), host,
+                              offsetof(MuonHostApi, arena));
+    rewriter.replaceOp(op, toMemRef(rewriter, op.getLoc(),
+                                    llvm::cast<MemRefType>(op.getType()),
+                                    arena));
+    return success();
+  }
+};
+
+struct LowerHostCall : public EntryPattern<HostCallOp> {
+  using EntryPattern::EntryPattern;
+
+  LogicalResult matchAndRewrite(HostCallOp op,
+                                PatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    Value host = getEntryArgument(op, Host);
+    if (!host)
+      return rewriter.notifyMatchFailure(op, "not in an entry function");
+    Value function = loadPointer(rewriter, loc, host,
+                                 getHostFunctionOffset(op.getCallee()));
+    SmallVector<Value> operands = {
+        function,
+        loadPointer(rewriter, loc, host, offsetof(MuonHostApi, context))};
+    for (Value argument : op.getArguments()) {
+      if (auto type = dyn_cast<MemRefType>(argument.getType())) {
+        MemRefDescriptor descriptor(cast(
+            rewriter, loc, converter.convertType(type), argument));
+        argument = descriptor.bufferPtr(rewriter, loc, converter, type);
+      }
+      operands.push_back(argument);
+    }
+    SmallVector<Type> types;
+    for (Value operand : ArrayRef(operands).drop_front())
+      types.push_back(operand.getType());
+    auto type = LLVM::LLVMFunctionType::get(
+        LLVM::LLVMVoidType::get(getContext()), types);
+    LLVM::CallOp::create(rewriter, loc, type, operands);
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
+struct ConvertMuonToLLVMPass
+    : public muon::impl::ConvertMuonToLLVMPassBase<ConvertMuonToLLVMPass> {
+  using Base::Base;
+
+  void runOnOperation() override {
+    LLVMTypeConverter converter(&getContext());
+    RewritePatternSet patterns(&getContext());
+    patterns.add<LowerArena, LowerHostCall, LowerMember, LowerSlot>(converter);
+    walkAndApplyPatterns(getOperation(), std::move(patterns));
+    getOperation()->walk([&](Operation *op) {
+      if (!isa<ArenaOp, HostCallOp, MemberOp, SlotOp>(op))
+        return;
+      op->emitOpError("expected to be inside an entry function");
+      signalPassFailure();
+    });
+  }
+};
+
+} // namespace

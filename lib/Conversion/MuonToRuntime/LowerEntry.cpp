@@ -1,0 +1,220 @@
+//===- LowerEntry.cpp - Signature of the artifact's ABI -*- C++ -*-===//
+//
+// Part of the muon-mlir Project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "muon-mlir/Conversion/Passes.h"
+#include "muon-mlir/Dialect/Muon/IR/MuonOps.h"
+#include "muon-mlir/Runtime/HostApi.h"
+#include "llvm/ADT/StringSet.h"
+#include "llvm/Support/JSON.h"
+
+namespace mlir::muon {
+#define GEN_PASS_DEF_LOWERENTRYPASS
+#include "muon-mlir/Conversion/Passes.h.inc"
+} // namespace mlir::muon
+
+using namespace mlir;
+using namespace mlir::muon;
+
+//===----------------------------------------------------------------------===//
+// Manifest
+//===----------------------------------------------------------------------===//
+
+/// The name of an element type in the manifest.
+static std::string getTypeName(Type type) {
+  std::string name;
+  llvm::raw_string_ostream(name) << type;
+  return name;
+}
+
+namespace {
+
+/// Builds the manifest (docs/artifact.md) while arguments become slots.
+class ManifestBuilder {
+public:
+  explicit ManifestBuilder(func::FuncOp step) : step(step) {}
+
+  /// Describes argument `index`, which starts at slot `slot`.
+  LogicalResult addArgument(unsigned index, int64_t slot);
+
+  llvm::json::Object finish(int64_t numSlots, int64_t arenaBytes);
+
+private:
+  InFlightDiagnostic emitError(unsigned index) {
+    return step.emitOpError("argument #") << index << " ";
+  }
+  LogicalResult addUnique(unsigned index, const Twine &key);
+  LogicalResult addNames(unsigned index, Role role, ArrayAttr names);
+
+  func::FuncOp step;
+  llvm::json::Array arguments, params;
+  DenseMap<Attribute, int64_t> paramIds;
+  llvm::StringSet<> seen;
+};
+
+} // namespace
+
+LogicalResult ManifestBuilder::addUnique(unsigned index, const Twine &key) {
+  if (seen.insert(key.str()).second)
+    return success();
+  return emitError(index) << "is the second one for " << key.str();
+}
+
+LogicalResult ManifestBuilder::addNames(unsigned index, Role role,
+                                        ArrayAttr names) {
+  for (Attribute name : names) {
+    std::string key = (stringifyRole(role) + " '").str();
+    if (auto rows = dyn_cast<RowsAttr>(name))
+      key += (rows.getTensor().getValue() + "' row " + Twine(rows.getBegin()))
+                 .str();
+    else
+      key += (cast<StringAttr>(name).getValue() + "'").str();
+    if (failed(addUnique(index, key)))
+      return failure();
+  }
+  auto [entry, isNew] = paramIds.try_emplace(names, params.size());
+  if (!isNew)
+    return success();
+  llvm::json::Array members;
+  for (Attribute name : names) {
+    if (auto rows = dyn_cast<RowsAttr>(name))
+      members.push_back(llvm::json::Object{{"tensor", rows.getTensor().str()},
+                                           {"begin", rows.getBegin()},
+                                           {"end", rows.getEnd()},
+                                           {"rows", rows.getRows()}});
+    else
+      members.push_back(cast<StringAttr>(name).str());
+  }
+  params.push_back(std::move(members));
+  return success();
+}
+
+LogicalResult ManifestBuilder::addArgument(unsigned index, int64_t slot) {
+  auto roleAttr = step.getArgAttrOfType<RoleAttr>(index, MuonDialect::kRole);
+  if (!roleAttr)
+    return emitError(index) << "expected '" << MuonDialect::kRole
+                            << "', so that the runtime knows what to bind";
+  Role role = roleAttr.getValue();
+  Type type = step.getArgumentTypes()[index];
+  ParameterShape shape = *getParameterShape(type);
+  llvm::json::Object argument{{"role", stringifyRole(role).str()},
+                              {"type", getTypeName(shape.elementType)},
+                              {"shape", llvm::json::Array(shape.shape)},
+                              {"slot", slot}};
+
+  auto names = step.getArgAttrOfType<ArrayAttr>(index, MuonDialect::kNames);
+  auto group = step.getArgAttrOfType<StringAttr>(index, MuonDialect::kGroup);
+  if (names) {
+    if (failed(addNames(index, role, names)))
+      return failure();
+    argument["params"] = paramIds.lookup(names);
+  } else if (failed(addUnique(index, group ? stringifyRole(role) +
+                                                 " of group '" +
+                                                 group.getValue() + "'"
+                                           : Twine(stringifyRole(role))))) {
+    return failure();
+  }
+  if (group)
+    argument["group"] = group.str();
+  if (auto value =
+          step.getArgAttrOfType<FloatAttr>(index, MuonDialect::kDefault))
+    argument["default"] = value.getValueAsDouble();
+  arguments.push_back(std::move(argument));
+  return success();
+}
+
+llvm::json::Object ManifestBuilder::finish(int64_t numSlots,
+                                           int64_t arenaBytes) {
+  llvm::json::Array frozen;
+  auto module = step->getParentOfType<ModuleOp>();
+  if (auto names = module->getAttrOfType<ArrayAttr>(MuonDialect::kFrozen))
+    for (StringAttr name : names.getAsRange<StringAttr>())
+      frozen.push_back(name.str());
+  return llvm::json::Object{
+          {"format", "muon-artifact"},
+          {"version", MUON_MANIFEST_VERSION},
+          {"host_api", MUON_HOST_API_VERSION},
+          {"arena",
+           llvm::json::Object{{"bytes", arenaBytes}, {"alignment", 64}}},
+          {"slots", numSlots},
+          {"frozen", std::move(frozen)},
+          {"params", std::move(params)},
+          {"arguments", std::move(arguments)}};
+}
+
+namespace {
+
+struct LowerEntryPass
+    : public muon::impl::LowerEntryPassBase<LowerEntryPass> {
+  using Base::Base;
+
+  void runOnOperation() override {
+    auto step = getOperation().lookupSymbol<func::FuncOp>("step");
+    if (!step || step.isExternal()) {
+      getOperation().emitError("expected a function 'step' with a body");
+      return signalPassFailure();
+    }
+    if (!llvm::all_of(step.getArgumentTypes(), isBuffer)) {
+      step.emitOpError("expected memrefs and tables as arguments; bufferize "
+                       "first");
+      return signalPassFailure();
+    }
+    if (failed(lower(step)))
+      signalPassFailure();
+  }
+
+  LogicalResult lower(func::FuncOp step) {
+    MLIRContext *context = step.getContext();
+    Block &block = step.getBody().front();
+    OpBuilder builder = OpBuilder::atBlockBegin(&block);
+    ManifestBuilder manifest(step);
+    int64_t slot = 0;
+    for (BlockArgument argument : block.getArguments()) {
+      if (failed(manifest.addArgument(argument.getArgNumber(), slot)))
+        return failure();
+      Value bound = SlotOp::create(builder, argument.getLoc(),
+                                   argument.getType(), slot);
+      argument.replaceAllUsesWith(bound);
+      slot += getParameterShape(argument.getType())->members;
+    }
+    block.eraseArguments(0, block.getNumArguments());
+
+    Type pointer = LLVM::LLVMPointerType::get(context);
+    Type status = builder.getI32Type();
+    for (int i = 0; i < 3; ++i)
+      block.addArgument(pointer, step.getLoc());
+    // Every result is an argument updated in place; the caller has it.
+    auto ret = cast<func::ReturnOp>(block.getTerminator());
+    builder.setInsertionPoint(ret);
+    Value zero = arith::ConstantIntOp::create(builder, ret.getLoc(), 0, 32);
+    func::ReturnOp::create(builder, ret.getLoc(), zero);
+    ret.erase();
+
+    step.removeArgAttrsAttr();
+    step.removeResAttrsAttr();
+    step.setType(FunctionType::get(context, {pointer, pointer, pointer},
+                                   status));
+    step->setAttr("muon.entry", builder.getUnitAttr());
+
+    int64_t arenaBytes = 0;
+    step.walk([&](ArenaOp op) {
+      arenaBytes = cast<MemRefType>(op.getType()).getNumElements();
+    });
+    std::string text;
+    llvm::raw_string_ostream(text)
+        << llvm::json::Value(manifest.finish(slot, arenaBytes));
+    getOperation()->setAttr(MuonDialect::kManifest,
+                            builder.getStringAttr(text));
+    return success();
+  }
+};
+
+} // namespace

@@ -1,0 +1,115 @@
+//===- PlanArena.cpp - Place scratch buffers in one arena -*- C++ -*-===//
+//
+// Part of the muon-mlir Project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Interfaces/ViewLikeInterface.h"
+#include "muon-mlir/Dialect/Muon/IR/MuonOps.h"
+#include "muon-mlir/Dialect/Muon/Transforms/ArenaPlanner.h"
+#include "muon-mlir/Dialect/Muon/Transforms/Passes.h"
+
+namespace mlir::muon {
+#define GEN_PASS_DEF_PLANARENAPASS
+#include "muon-mlir/Dialect/Muon/Transforms/Passes.h.inc"
+} // namespace mlir::muon
+
+using namespace mlir;
+using namespace mlir::muon;
+
+namespace {
+
+struct PlanArenaPass : public muon::impl::PlanArenaPassBase<PlanArenaPass> {
+  using Base::Base;
+
+  void runOnOperation() override {
+    WalkResult result = getOperation()->walk([&](func::FuncOp function) {
+      return !function.isExternal() && failed(plan(function))
+                 ? WalkResult::interrupt()
+                 : WalkResult::advance();
+    });
+    if (result.wasInterrupted())
+      signalPassFailure();
+  }
+
+  LogicalResult plan(func::FuncOp function);
+};
+
+} // namespace
+
+/// Extends `interval` to every operation of `block` that uses `buffer` or a
+/// view of it.
+static LogicalResult extendToUses(Value buffer, Block &block,
+                                  const DenseMap<Operation *, int64_t> &times,
+                                  BufferInterval &interval) {
+  for (Operation *user : buffer.getUsers()) {
+    Operation *outer = block.findAncestorOpInBlock(*user);
+    if (!outer)
+      return user->emitOpError("uses a scratch buffer in another function");
+    interval.first = std::min(interval.first, times.lookup(outer));
+    interval.last = std::max(interval.last, times.lookup(outer));
+    if (isa<ViewLikeOpInterface>(user)) {
+      for (Value view : user->getResults())
+        if (failed(extendToUses(view, block, times, interval)))
+          return failure();
+    } else if (llvm::any_of(user->getResultTypes(), llvm::IsaPred<MemRefType>)) {
+      return user->emitOpError("may alias a scratch buffer; cannot tell how "
+                               "long the buffer lives");
+    }
+  }
+  return success();
+}
+
+LogicalResult PlanArenaPass::plan(func::FuncOp function) {
+  Block &block = function.getBody().front();
+  DenseMap<Operation *, int64_t> times;
+  for (auto [time, op] : llvm::enumerate(block))
+    times[&op] = time;
+
+  SmallVector<memref::AllocOp> allocs;
+  SmallVector<BufferInterval> intervals;
+  WalkResult result = function.walk([&](memref::AllocOp op) {
+    MemRefType type = op.getType();
+    if (!type.hasStaticShape() || !type.getLayout().isIdentity()) {
+      op.emitOpError("expected a static, contiguous scratch buffer, found ")
+          << type;
+      return WalkResult::interrupt();
+    }
+    int64_t bytes = llvm::divideCeil(type.getElementTypeBitWidth(), 8u) *
+                    type.getNumElements();
+    BufferInterval interval = {bytes, std::numeric_limits<int64_t>::max(), -1};
+    if (failed(extendToUses(op, block, times, interval)))
+      return WalkResult::interrupt();
+    allocs.push_back(op);
+    intervals.push_back(interval);
+    totalBytes += bytes;
+    return WalkResult::advance();
+  });
+  if (result.wasInterrupted())
+    return failure();
+  if (allocs.empty())
+    return success();
+
+  std::optional<ArenaPlan> arena = planArena(intervals, alignment);
+  if (!arena)
+    return function.emitOpError("scratch memory exceeds 2^62 bytes");
+  arenaBytes += arena->size;
+
+  OpBuilder builder = OpBuilder::atBlockBegin(&block);
+  Location loc = function.getLoc();
+  Value buffer = ArenaOp::create(
+      builder, loc, MemRefType::get({arena->size}, builder.getI8Type()));
+  for (auto [op, offset] : llvm::zip_equal(allocs, arena->offsets)) {
+    Value shift = arith::ConstantIndexOp::create(builder, op.getLoc(), offset);
+    Value view = memref::ViewOp::create(builder, op.getLoc(), op.getType(),
+                                        buffer, shift, ValueRange());
+    op.replaceAllUsesWith(view);
+    op.erase();
+  }
+  return success();
+}

@@ -1,0 +1,79 @@
+//===- VerifyPhase.cpp - Check that no operation outlived a phase -*- C++ -*-===//
+//
+// Part of the muon-mlir Project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "muon-mlir/Dialect/Muon/IR/MuonOps.h"
+#include "muon-mlir/Dialect/Muon/Transforms/Passes.h"
+
+namespace mlir::muon {
+#define GEN_PASS_DEF_VERIFYPHASEPASS
+#include "muon-mlir/Dialect/Muon/Transforms/Passes.h.inc"
+} // namespace mlir::muon
+
+using namespace mlir;
+using namespace mlir::muon;
+
+/// Why `op` may not be there after phase `phase`, or an empty string.
+static StringRef getObjection(Operation *op, StringRef phase) {
+  bool isStep = isa<OptimizeOp, UpdateOp>(op);
+  if (phase == "math")
+    return isStep || isa<OrthogonalizeOp, PolynomialStepOp>(op)
+               ? "should have been decomposed"
+               : "";
+  bool hasTensor =
+      llvm::any_of(op->getOperandTypes(),
+                   llvm::IsaPred<TensorType, StackType>) ||
+      llvm::any_of(op->getResultTypes(), llvm::IsaPred<TensorType, StackType>);
+  if (phase == "buffers") {
+    if (hasTensor || isa<bufferization::BufferizationDialect>(op->getDialect()))
+      return "should have been bufferized";
+    if (isa<memref::AllocOp>(op))
+      return "should have been placed in the arena";
+    return isa<memref::CopyOp>(op)
+               ? "copies a tensor that should be updated in place"
+               : "";
+  }
+  if (phase == "loops")
+    return isa<InPlaceOpInterface>(op) ? "should have been lowered to loops"
+                                       : "";
+  // After the last phase only what translates to LLVM IR is left.
+  return isa<ModuleOp>(op) || isa<LLVM::LLVMDialect>(op->getDialect())
+             ? ""
+             : "should have been lowered to LLVM";
+}
+
+namespace {
+
+struct VerifyPhasePass
+    : public muon::impl::VerifyPhasePassBase<VerifyPhasePass> {
+  using Base::Base;
+
+  void runOnOperation() override {
+    if (!llvm::is_contained({"math", "buffers", "loops", "llvm"},
+                            StringRef(phase))) {
+      getOperation().emitError("'muon-verify-phase' expected phase math, "
+                               "buffers, loops or llvm, found '")
+          << phase << "'";
+      return signalPassFailure();
+    }
+    getOperation()->walk([&](Operation *op) {
+      if (!op->getDialect())
+        return;
+      StringRef objection = getObjection(op, phase);
+      if (objection.empty())
+        return;
+      op->emitOpError(objection) << " in phase '" << phase << "'";
+      signalPassFailure();
+    });
+  }
+};
+
+} // namespace

@@ -1,0 +1,228 @@
+//===- Artifact.cpp - A loaded artifact -----------------------------------===//
+//
+// Part of the muon-mlir Project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Artifact.h"
+
+#include "CpuFeatures.h"
+#include "Text.h"
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <dlfcn.h>
+#include <elf.h>
+#include <fcntl.h>
+#include <link.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+using namespace muon;
+
+static Error invalid(const std::string &message) {
+  return Error(MUON_ERROR_INVALID_ARTIFACT, message);
+}
+
+/// Checks what the dynamic loader would, but says it better, and before any
+/// code of the file runs.
+static Error checkElf(const std::string &path) {
+  int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  struct stat status;
+  if (fd < 0 || ::fstat(fd, &status) != 0) {
+    Error error = invalid(std::string("cannot open: ") + std::strerror(errno));
+    if (fd >= 0)
+      ::close(fd);
+    return error;
+  }
+  Elf64_Ehdr header = {};
+  ssize_t count =
+      S_ISREG(status.st_mode) ? ::pread(fd, &header, sizeof(header), 0) : 0;
+  ::close(fd);
+  if (count != ssize_t(sizeof(header)) ||
+      std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 ||
+      header.e_ident[EI_CLASS] != ELFCLASS64 ||
+      header.e_ident[EI_DATA] != ELFDATA2LSB || header.e_type != ET_DYN)
+    return invalid("not a shared library (64-bit little-endian ELF)");
+#if defined(__x86_64__)
+  const unsigned machine = EM_X86_64;
+#elif defined(__aarch64__)
+  const unsigned machine = EM_AARCH64;
+#else
+  const unsigned machine = header.e_machine;
+#endif
+  if (header.e_machine != machine)
+    return Error(MUON_ERROR_UNSUPPORTED,
+                 "compiled for ELF machine " +
+                     std::to_string(header.e_machine) + ", this one is " +
+                     std::to_string(machine) + " (" + hostArch() + ")");
+  return Error::success();
+}
+
+/// Size of an exported object; 0 if unknown.
+static uint64_t symbolBytes(const void *address) {
+  Dl_info info;
+  const ElfW(Sym) *symbol = nullptr;
+  if (!::dladdr1(address, &info,
+                 const_cast<void **>(reinterpret_cast<const void **>(&symbol)),
+                 RTLD_DL_SYMENT) ||
+      !symbol || info.dli_saddr != address)
+    return 0;
+  return symbol->st_size;
+}
+
+Error Artifact::open() {
+  if (Error error = checkElf(path))
+    return error;
+  // With a slash in the name the loader does not search.
+  char *resolved = ::realpath(path.c_str(), nullptr);
+  if (!resolved)
+    return invalid(std::string("cannot open: ") + std::strerror(errno));
+  library = ::dlopen(resolved, RTLD_NOW | RTLD_LOCAL);
+  std::free(resolved);
+  if (!library) {
+    const char *reason = ::dlerror();
+    return invalid(std::string("cannot load: ") + (reason ? reason : "?"));
+  }
+
+  const auto *text =
+      static_cast<const char *>(::dlsym(library, "muon_manifest"));
+  const auto *size =
+      static_cast<const uint64_t *>(::dlsym(library, "muon_manifest_size"));
+  step = reinterpret_cast<MuonStepFn>(::dlsym(library, "step"));
+  if (!text || !size || !step) {
+    const char *symbol = !text   ? "muon_manifest"
+                         : !size ? "muon_manifest_size"
+                                 : "step";
+    return invalid(std::string("not a muon artifact: no symbol '") + symbol +
+                   "'");
+  }
+  uint64_t available = symbolBytes(text);
+  if (available && *size > available)
+    return invalid("manifest size is " + std::to_string(*size) +
+                   ", but the manifest has " + std::to_string(available) +
+                   " bytes");
+  if (Error error = parseManifest(std::string_view(text, *size), manifest))
+    return error;
+  return device->accepts(manifest);
+}
+
+Error Artifact::load(const std::string &path, std::shared_ptr<Device> device,
+                     std::shared_ptr<const Artifact> &artifact) {
+  std::shared_ptr<Artifact> result(new Artifact);
+  result->path = path;
+  result->device = std::move(device);
+  if (Error error = result->open())
+    return Error(error.status(), path + ": " + error.message());
+  result->collectTensors();
+  result->collectParameters();
+  result->collectLocals();
+  for (const Tensor &tensor : result->tensors) {
+    if (tensor.role != MUON_ROLE_MASTER)
+      continue;
+    std::optional<size_t> weight =
+        result->findTensor(MUON_ROLE_WEIGHT, tensor.name);
+    if (!weight || result->tensors[*weight].shape != tensor.shape)
+      return invalid(path + ": manifest: master " + quote(tensor.name) +
+                     " has no weight of the same shape");
+  }
+  artifact = std::move(result);
+  return Error::success();
+}
+
+Artifact::~Artifact() {
+  if (library)
+    ::dlclose(library);
+}
+
+std::optional<size_t> Artifact::findTensor(MuonRole role,
+                                           const std::string &name) const {
+  if (!isTensor(role))
+    return std::nullopt;
+  auto it = tensorIndex[role].find(name);
+  if (it == tensorIndex[role].end())
+    return std::nullopt;
+  return it->second;
+}
+
+void Artifact::collectTensors() {
+  for (const Argument &argument : manifest.arguments) {
+    if (!isTensor(argument.role))
+      continue;
+    if (argument.role == MUON_ROLE_STEP) {
+      tensorIndex[MUON_ROLE_STEP].emplace("step", tensors.size());
+      tensors.push_back({argument.role,
+                         argument.type,
+                         "step",
+                         "step",
+                         {},
+                         1,
+                         argument.bytes,
+                         {{argument.slot, 0}}});
+      continue;
+    }
+    uint64_t slot = argument.slot;
+    for (const Member &member : manifest.params[*argument.params]) {
+      auto [it, isNew] =
+          tensorIndex[argument.role].emplace(member.tensor, tensors.size());
+      if (isNew) {
+        Tensor tensor{
+            argument.role,  argument.type,     member.tensor,  member.tensor,
+            argument.shape, argument.elements, argument.bytes, {}};
+        if (argument.role != MUON_ROLE_WEIGHT &&
+            argument.role != MUON_ROLE_GRADIENT)
+          tensor.key += std::string(".") + muonRoleName(argument.role);
+        if (member.isBlock) {
+          uint64_t blockRows = uint64_t(member.end - member.begin);
+          tensor.shape[0] = member.rows;
+          tensor.elements = argument.elements / blockRows * member.rows;
+          tensor.bytes = argument.bytes / blockRows * member.rows;
+        }
+        tensors.push_back(std::move(tensor));
+      }
+      uint64_t offset = 0;
+      if (member.isBlock)
+        offset = argument.bytes / uint64_t(member.end - member.begin) *
+                 uint64_t(member.begin);
+      tensors[it->second].pieces.push_back({slot++, offset});
+    }
+  }
+}
+
+void Artifact::collectParameters() {
+  // All tensors of a list have one shape, so any argument gives it.
+  std::vector<const Argument *> shapes(manifest.params.size());
+  for (const Argument &argument : manifest.arguments)
+    if (isTensor(argument.role) && argument.params)
+      shapes[*argument.params] = &argument;
+
+  std::unordered_map<std::string, size_t> index;
+  members.resize(manifest.params.size());
+  for (size_t list = 0; list < members.size(); ++list) {
+    if (!shapes[list])
+      continue;
+    for (const Member &member : manifest.params[list]) {
+      auto [it, isNew] = index.emplace(member.tensor, parameters.size());
+      if (isNew)
+        parameters.push_back({member.tensor, 0});
+      parameters[it->second].elements += shapes[list]->elements;
+      members[list].push_back(it->second);
+    }
+  }
+}
+
+void Artifact::collectLocals() {
+  // Apart by a cache line: what a step writes does not slow down the reading
+  // of a scalar next to it.
+  constexpr uint64_t alignment = 64;
+  for (size_t i = 0; i < manifest.arguments.size(); ++i) {
+    const Argument &argument = manifest.arguments[i];
+    if (isTensor(argument.role))
+      continue;
+    (isScalar(argument.role) ? scalars : reports).push_back({i, localBytes});
+    localBytes += (argument.bytes + alignment - 1) / alignment * alignment;
+  }
+}

@@ -1,0 +1,361 @@
+//===- Step.cpp - One instance of a step ----------------------------------===//
+//
+// Part of the muon-mlir Project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Step.h"
+
+#include "Text.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+using namespace muon;
+
+static Error wrong(const std::string &message) {
+  return Error(MUON_ERROR_INVALID_ARGUMENT, message);
+}
+
+static std::string described(const Tensor &tensor) {
+  return std::string(muonRoleName(tensor.role)) + " " + quote(tensor.name);
+}
+
+static std::string described(const Argument &argument) {
+  std::string text = muonRoleName(argument.role);
+  if (!argument.group.empty())
+    text += " of group " + quote(argument.group);
+  return text;
+}
+
+Error Step::create(std::shared_ptr<const Artifact> artifact,
+                   std::unique_ptr<Step> &step) {
+  std::unique_ptr<Step> result(new Step);
+  result->artifact = std::move(artifact);
+  const Artifact &self = *result->artifact;
+  result->bound.resize(self.tensors.size());
+  result->isBound.resize(self.tensors.size());
+  result->isSet.resize(self.scalars.size());
+  result->slots.resize(self.manifest.slots);
+  result->hostLocals.resize(self.localBytes);
+
+  result->locals.device = result->arena.device = self.device;
+  result->locals.data = self.device->allocate(self.localBytes, 64);
+  if (!result->locals.data)
+    return Error(MUON_ERROR_OUT_OF_MEMORY,
+                 "cannot allocate " + std::to_string(self.localBytes) +
+                     " bytes for scalars and reports");
+  for (const auto *list : {&self.scalars, &self.reports})
+    for (const Local &local : *list)
+      result->slots[self.manifest.arguments[local.argument].slot] =
+          static_cast<char *>(result->locals.data) + local.byteOffset;
+
+  for (size_t i = 0; i < self.scalars.size(); ++i) {
+    const Local &local = self.scalars[i];
+    const Argument &argument = self.manifest.arguments[local.argument];
+    if (argument.defaultValue) {
+      result->setLocal(local, &*argument.defaultValue, sizeof(float));
+      result->isSet[i] = true;
+    }
+  }
+  step = std::move(result);
+  return Error::success();
+}
+
+void Step::setLocal(const Local &local, const void *value, size_t bytes) {
+  std::memcpy(hostLocals.data() + local.byteOffset, value, bytes);
+}
+
+template <typename T>
+T Step::localValue(const Local &local) const {
+  T value;
+  std::memcpy(&value, hostLocals.data() + local.byteOffset, sizeof(T));
+  return value;
+}
+
+Error Step::bind(MuonRole role, const std::string &name,
+                 const MuonBuffer &buffer) {
+  const char *roleName = muonRoleName(role);
+  if (!roleName)
+    return wrong("unknown role " + std::to_string(int(role)));
+  std::optional<size_t> index = artifact->findTensor(role, name);
+  if (!index)
+    return wrong(artifact->path + " has no " + roleName + " " + quote(name));
+  const Tensor &tensor = artifact->tensors[*index];
+  const std::string where = described(tensor) + ": ";
+  if (buffer.type != tensor.type) {
+    const char *found = muonTypeName(buffer.type);
+    return wrong(where + "type is " + (found ? found : "unknown") +
+                 ", expected " + muonTypeName(tensor.type));
+  }
+  if (buffer.rank && !buffer.shape)
+    return wrong(where + "shape is null");
+  if (buffer.rank != tensor.shape.size() ||
+      !std::equal(tensor.shape.begin(), tensor.shape.end(), buffer.shape))
+    return wrong(where + "shape is " + shapeText(buffer.shape, buffer.rank) +
+                 ", expected " + shapeText(tensor.shape));
+  if (buffer.bytes != tensor.bytes)
+    return wrong(where + "buffer has " + std::to_string(buffer.bytes) +
+                 " bytes, expected " + std::to_string(tensor.bytes));
+  if (tensor.bytes) {
+    if (!buffer.data)
+      return wrong(where + "address is null");
+    auto address = reinterpret_cast<uintptr_t>(buffer.data);
+    size_t alignment = muonTypeSize(tensor.type);
+    if (address % alignment)
+      return wrong(where + "address is not a multiple of " +
+                   std::to_string(alignment));
+    if (address > UINTPTR_MAX - tensor.bytes)
+      return wrong(where + "buffer reaches beyond the address space");
+  }
+  if (bound[*index] != buffer.data || !isBound[*index])
+    isPrepared = false;
+  bound[*index] = buffer.data;
+  isBound[*index] = true;
+  return Error::success();
+}
+
+Error Step::setScalar(MuonRole role, const char *group, double value) {
+  const char *roleName = muonRoleName(role);
+  if (!roleName || !isScalar(role))
+    return wrong(std::string(roleName ? roleName : "unknown role") +
+                 " is not a scalar");
+  auto rounded = static_cast<float>(value);
+  if (const char *reason = invalidScalar(role, rounded))
+    return wrong(std::string(roleName) + " is " + numberText(value) + " and " +
+                 reason);
+
+  std::vector<std::string> groups;
+  std::vector<size_t> matches;
+  for (size_t i = 0; i < artifact->scalars.size(); ++i) {
+    const Local &local = artifact->scalars[i];
+    const Argument &argument = artifact->manifest.arguments[local.argument];
+    if (argument.role != role)
+      continue;
+    groups.push_back(quote(argument.group));
+    if (!group || (role != MUON_ROLE_CLIP_LIMIT && argument.group == group))
+      matches.push_back(i);
+  }
+  if (groups.empty())
+    return wrong(artifact->path + " has no scalar '" + roleName + "'");
+  if (matches.empty()) {
+    if (role == MUON_ROLE_CLIP_LIMIT)
+      return wrong("clip_limit has no groups");
+    return wrong(std::string("no ") + roleName + " of group " + quote(group) +
+                 "; groups: " + listed(groups, 8));
+  }
+  for (size_t i : matches) {
+    setLocal(artifact->scalars[i], &rounded, sizeof(rounded));
+    isSet[i] = true;
+  }
+  scalarsChanged = true;
+  return Error::success();
+}
+
+Error Step::checkReady() const {
+  std::vector<std::string> missing;
+  for (size_t i = 0; i < isBound.size(); ++i)
+    if (!isBound[i])
+      missing.push_back(described(artifact->tensors[i]));
+  if (!missing.empty())
+    return Error(MUON_ERROR_NOT_READY,
+                 std::to_string(missing.size()) + " of " +
+                     std::to_string(isBound.size()) +
+                     " tensors are not bound: " + listed(missing));
+  for (size_t i = 0; i < isSet.size(); ++i)
+    if (!isSet[i])
+      missing.push_back(described(
+          artifact->manifest.arguments[artifact->scalars[i].argument]));
+  if (!missing.empty())
+    return Error(MUON_ERROR_NOT_READY,
+                 "scalars without a default are not set: " + listed(missing));
+  return Error::success();
+}
+
+Error Step::checkOverlap() const {
+  std::vector<size_t> order;
+  for (size_t i = 0; i < bound.size(); ++i)
+    if (artifact->tensors[i].bytes)
+      order.push_back(i);
+  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+    return std::less<void *>()(bound[a], bound[b]);
+  });
+  for (size_t i = 1; i < order.size(); ++i) {
+    const Tensor &before = artifact->tensors[order[i - 1]];
+    const Tensor &after = artifact->tensors[order[i]];
+    auto end = reinterpret_cast<uintptr_t>(bound[order[i - 1]]) + before.bytes;
+    if (reinterpret_cast<uintptr_t>(bound[order[i]]) < end)
+      return wrong("buffers of " + described(before) + " and " +
+                   described(after) + " overlap");
+  }
+  return Error::success();
+}
+
+Error Step::prepare() {
+  if (Error error = checkOverlap())
+    return error;
+  const Manifest &manifest = artifact->manifest;
+  if (!arena.data) {
+    arena.data = artifact->device->allocate(manifest.arenaBytes,
+                                            manifest.arenaAlignment);
+    if (!arena.data)
+      return Error(MUON_ERROR_OUT_OF_MEMORY,
+                   "cannot allocate " + std::to_string(manifest.arenaBytes) +
+                       " bytes of scratch memory");
+    host = artifact->device->hostApi();
+    host.arena = arena.data;
+  }
+  for (size_t i = 0; i < bound.size(); ++i)
+    for (const Tensor::Piece &piece : artifact->tensors[i].pieces)
+      slots[piece.slot] =
+          bound[i] ? static_cast<char *>(bound[i]) + piece.byteOffset : nullptr;
+  isPrepared = true;
+  return Error::success();
+}
+
+Error Step::run(void *stream, MuonResult *result) {
+  if (Error error = artifact->device->checkStream(stream))
+    return error;
+  if (Error error = checkReady())
+    return error;
+  if (!isPrepared)
+    if (Error error = prepare())
+      return error;
+
+  Device &device = *artifact->device;
+  auto *deviceLocals = static_cast<char *>(locals.data);
+  if (scalarsChanged) {
+    for (const Local &local : artifact->scalars)
+      if (Error error = device.upload(deviceLocals + local.byteOffset,
+                                      hostLocals.data() + local.byteOffset,
+                                      sizeof(float), stream))
+        return error;
+    scalarsChanged = false;
+  }
+  // A report that the step fails to write must not look like the last one.
+  for (const Local &local : artifact->reports) {
+    uint64_t bytes = artifact->manifest.arguments[local.argument].bytes;
+    std::memset(hostLocals.data() + local.byteOffset, 0, bytes);
+    if (Error error =
+            device.upload(deviceLocals + local.byteOffset,
+                          hostLocals.data() + local.byteOffset, bytes, stream))
+      return error;
+  }
+
+  hasRun = false;
+  if (int32_t code = artifact->step(&host, slots.data(), stream))
+    return Error(MUON_ERROR_EXECUTION,
+                 artifact->path + ": step returned " + std::to_string(code));
+  for (const Local &local : artifact->reports)
+    if (Error error = device.download(
+            hostLocals.data() + local.byteOffset,
+            deviceLocals + local.byteOffset,
+            artifact->manifest.arguments[local.argument].bytes, stream))
+      return error;
+  readReports();
+  hasRun = true;
+  if (result)
+    *result = lastResult;
+  return Error::success();
+}
+
+void Step::readReports() {
+  const double unknown = std::numeric_limits<double>::quiet_NaN();
+  lastResult = {};
+  lastResult.taken = 1;
+  lastResult.clip = 1;
+  lastNonFinite.clear();
+  lastStatistics.assign(artifact->parameters.size(),
+                        {nullptr, unknown, unknown, unknown, unknown});
+  for (size_t i = 0; i < lastStatistics.size(); ++i)
+    lastStatistics[i].name = artifact->parameters[i].name.c_str();
+
+  for (const Local &local : artifact->reports) {
+    MuonRole role = artifact->manifest.arguments[local.argument].role;
+    if (role == MUON_ROLE_OK)
+      lastResult.taken = localValue<uint8_t>(local) != 0;
+    else if (role == MUON_ROLE_CLIP)
+      lastResult.clip = localValue<float>(local);
+  }
+
+  for (MuonRole role : {MUON_ROLE_GRADIENT_SUMS, MUON_ROLE_MOMENTUM_SUMS,
+                        MUON_ROLE_UPDATE_SUMS, MUON_ROLE_WEIGHT_SUMS}) {
+    bool isBefore =
+        role == MUON_ROLE_GRADIENT_SUMS || role == MUON_ROLE_MOMENTUM_SUMS;
+    if (!isBefore && !lastResult.taken)
+      continue;
+    std::vector<double> sums(artifact->parameters.size(), unknown);
+    std::vector<bool> known(sums.size());
+    for (const Local &local : artifact->reports) {
+      const Argument &argument = artifact->manifest.arguments[local.argument];
+      if (argument.role != role)
+        continue;
+      const std::vector<size_t> &members = artifact->members[*argument.params];
+      uint64_t matrices = argument.elements / members.size();
+      const char *value = hostLocals.data() + local.byteOffset;
+      for (size_t parameter : members) {
+        if (!known[parameter])
+          sums[parameter] = 0;
+        known[parameter] = true;
+        for (uint64_t i = 0; i < matrices; ++i, value += sizeof(double)) {
+          double sum;
+          std::memcpy(&sum, value, sizeof(double));
+          sums[parameter] += sum;
+        }
+      }
+    }
+    for (size_t i = 0; i < sums.size(); ++i) {
+      const Parameter &parameter = artifact->parameters[i];
+      MuonStatistics &statistics = lastStatistics[i];
+      switch (role) {
+      case MUON_ROLE_GRADIENT_SUMS:
+        statistics.gradient_norm = std::sqrt(sums[i]);
+        break;
+      case MUON_ROLE_MOMENTUM_SUMS:
+        statistics.momentum_norm = std::sqrt(sums[i]);
+        break;
+      case MUON_ROLE_UPDATE_SUMS:
+        statistics.update_rms =
+            std::sqrt(sums[i] / static_cast<double>(parameter.elements));
+        break;
+      default:
+        statistics.weight_norm = std::sqrt(sums[i]);
+        break;
+      }
+      if (isBefore && known[i] && !std::isfinite(sums[i]))
+        lastNonFinite.push_back({role == MUON_ROLE_GRADIENT_SUMS
+                                     ? MUON_ROLE_GRADIENT
+                                     : MUON_ROLE_MOMENTUM,
+                                 parameter.name.c_str()});
+    }
+  }
+  lastResult.non_finite = lastNonFinite.size();
+  lastResult.statistics = lastStatistics.size();
+}
+
+static Error checkIndex(bool hasRun, size_t index, size_t size) {
+  if (!hasRun)
+    return Error(MUON_ERROR_NOT_READY, "the step has not run");
+  if (index >= size)
+    return wrong("index " + std::to_string(index) + " is out of range, there " +
+                 "are " + std::to_string(size));
+  return Error::success();
+}
+
+Error Step::nonFinite(size_t index, MuonNonFinite &info) const {
+  if (Error error = checkIndex(hasRun, index, lastNonFinite.size()))
+    return error;
+  info = lastNonFinite[index];
+  return Error::success();
+}
+
+Error Step::statistics(size_t index, MuonStatistics &statistics) const {
+  if (Error error = checkIndex(hasRun, index, lastStatistics.size()))
+    return error;
+  statistics = lastStatistics[index];
+  return Error::success();
+}

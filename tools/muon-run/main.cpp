@@ -1,0 +1,16 @@
+//===- main.cpp - muon-run ------------------------------------------------===//
+//
+// Part of the muon-mlir Project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "muon-mlir/Runtime/RunTool.h"
+
+#include <iostream>
+
+int main(int argc, char **argv) {
+  // argc is 0 for callers that pass no name.
+  return muon::runTool({argv + (argc > 0), argv + argc}, std::cout, std::cerr);
+}
