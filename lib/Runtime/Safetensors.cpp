@@ -534,9 +534,9 @@ SafetensorsFile::open(const std::string &path, std::string &error, Mode mode) {
     std::unique_ptr<SafetensorsFile> result(new SafetensorsFile);
     result->filePath = path;
     result->dataOffset = 8 + headerBytes;
-    std::optional<uint64_t> dataBytes = fileBytes - result->dataOffset;
-    if (mode == Mode::HeaderWithoutData)
-      dataBytes = std::nullopt;
+    std::optional<uint64_t> dataBytes;
+    if (mode != Mode::HeaderWithoutData)
+      dataBytes = fileBytes - result->dataOffset;
     std::string message;
     if (!parseHeader(header.data(), header.size(), dataBytes, result->infos,
                      result->byName, result->fileMetadata, message))

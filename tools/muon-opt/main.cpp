@@ -1,21 +1,24 @@
-#include "mlir/InitAllDialects.h"
-#include "mlir/InitAllExtensions.h"
-#include "mlir/InitAllPasses.h"
+//===- main.cpp - muon-opt -*- C++ -*-===//
+//
+// Part of the muon-mlir Project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "mlir/IR/DialectRegistry.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
-#include "muon-mlir/Conversion/Passes.h"
-#include "muon-mlir/Dialect/Muon/IR/MuonDialect.h"
-#include "muon-mlir/Dialect/Muon/Transforms/BufferizableOpInterfaceImpl.h"
-#include "muon-mlir/Dialect/Muon/Transforms/Passes.h"
-#include "muon-mlir/Pipelines/Pipelines.h"
+#include "muon-mlir/Tools/InitAll.h"
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/raw_ostream.h"
+
 int main(int argc, char **argv) {
+  llvm::cl::AddExtraVersionPrinter([](llvm::raw_ostream &os) {
+    os << "muon-mlir " MUON_VERSION "\n";
+  });
   mlir::DialectRegistry registry;
-  mlir::registerAllDialects(registry);
-  mlir::registerAllExtensions(registry);
-  mlir::registerAllPasses();
-  registry.insert<mlir::muon::MuonDialect>();
-  mlir::muon::registerBufferizableOpInterfaceExternalModels(registry);
-  mlir::muon::registerMuonTransformsPasses();
-  mlir::muon::registerMuonConversionPasses();
-  mlir::muon::registerPipelines();
-  return mlir::asMainReturnCode(mlir::MlirOptMain(argc, argv, "muon", registry));
+  mlir::muon::registerAllDialects(registry);
+  mlir::muon::registerAllPasses();
+  return mlir::asMainReturnCode(mlir::MlirOptMain(
+      argc, argv, "muon-opt: passes for optimizer steps\n", registry));
 }

@@ -591,7 +591,9 @@ bool Runner::run() {
     return true;
   }
   return openFiles() && readTensors() && runSteps() &&
-         (!options.expect || compareResult()) && writeResult();
+         (!options.expect || compareResult()) &&
+         (out.flush() || fail("cannot write to the standard output")) &&
+         writeResult();
 }
 
 int muon::runTool(const std::vector<std::string> &arguments, std::ostream &out,

@@ -17,6 +17,7 @@
 #include <cmath>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <sstream>
 
@@ -431,6 +432,19 @@ TEST_F(RunToolTest, NothingIsWrittenOnFailure) {
   EXPECT_THAT(err, HasSubstr("No such file"));
   EXPECT_EQ(readFile(file("p")), before);
   EXPECT_EQ(directory.size(), 4u);
+}
+
+TEST_F(RunToolTest, NothingIsWrittenIfTheReportIsLost) {
+  writeInputs();
+  std::ofstream full("/dev/full");
+  std::ostringstream errors;
+  EXPECT_EQ(
+      runTool({artifact, "--params", file("p"), "--grads", file("g"), "--state",
+               file("s"), "--lr=1", "--stats", "--out-params", file("op")},
+              full, errors),
+      1);
+  EXPECT_THAT(errors.str(), HasSubstr("cannot write to the standard output"));
+  EXPECT_FALSE(std::filesystem::exists(file("op")));
 }
 
 TEST_F(RunToolTest, RuntimeErrors) {

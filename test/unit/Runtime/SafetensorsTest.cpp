@@ -326,10 +326,11 @@ TEST_F(SafetensorsTest, RoundTrip) {
     ASSERT_NE(info, nullptr) << tensor.name;
     EXPECT_EQ(info->dtype, tensor.dtype);
     EXPECT_EQ(info->shape, tensor.shape);
-    if (info->bytes())
+    if (info->bytes()) {
       EXPECT_EQ(
           std::memcmp(file->data(*info), tensor.data, size_t(info->bytes())),
           0);
+    }
     EXPECT_EQ(reinterpret_cast<uintptr_t>(file->data(*info)) %
                   (dtypeBits(info->dtype) / 8),
               0u);

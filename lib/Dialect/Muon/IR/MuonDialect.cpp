@@ -90,22 +90,24 @@ static LogicalResult verifyNames(Operation *op, unsigned argIndex, Type type,
   auto names = dyn_cast<ArrayAttr>(value);
   if (!names || !llvm::all_of(names, llvm::IsaPred<StringAttr, RowsAttr>))
     return emit() << "expected a list of names and row blocks, found " << value;
-  std::optional<ParameterShape> shape = getParameterShape(type);
-  if (!shape)
-    return emit() << "expected a tensor, memref, stack or table with a static, "
-                     "non-empty shape, found "
-                  << type;
   // A list of sums has one name per parameter and one number per matrix.
-  if (!shape->stacked && shape->elementType.isF64())
+  if (isF64List(type))
     return success();
-  if (static_cast<int64_t>(names.size()) != shape->members)
-    return emit() << "expected " << shape->members << " names for " << type
+  int64_t members = 1;
+  if (std::optional<ParameterShape> shape = getParameterShape(type))
+    members = shape->members;
+  if (static_cast<int64_t>(names.size()) != members)
+    return emit() << "expected " << members << " names for " << type
                   << ", found " << names.size();
-  for (auto rows : names.getAsRange<Attribute>())
-    if (auto block = dyn_cast<RowsAttr>(rows);
-        block && (shape->shape.size() != 2 ||
-                  shape->shape[0] != block.getEnd() - block.getBegin()))
+  for (Attribute name : names) {
+    auto block = dyn_cast<RowsAttr>(name);
+    if (!block)
+      continue;
+    std::optional<ParameterShape> shape = getParameterShape(type);
+    if (!shape || shape->shape.size() != 2 ||
+        shape->shape[0] != block.getEnd() - block.getBegin())
       return emit() << "row block " << block << " does not fit type " << type;
+  }
   return success();
 }
 
@@ -163,6 +165,9 @@ LogicalResult MuonDialect::verifyRegionArgAttribute(Operation *op, unsigned,
     return expect(isFlag(type), "tensor<i1>");
   if (role == Role::Step)
     return expect(isCounter(type), "tensor<i64>");
-  return expect(isParameter(type), "a tensor or stack of f32, bf16 or f16 with "
-                                   "a static, non-empty shape");
+  // Of any element type: what an optimizer cannot update is frozen by rules.
+  auto shaped = dyn_cast<ShapedType>(type);
+  return expect(isa<StackType, TableType>(type) ||
+                    (shaped && shaped.hasStaticShape()),
+                "a tensor or stack with a static shape");
 }

@@ -1,0 +1,37 @@
+//===- Artifact.h - Write an artifact -*- C++ -*-===//
+//
+// Part of the muon-mlir Project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MUON_MLIR_TARGET_ARTIFACT_H
+#define MUON_MLIR_TARGET_ARTIFACT_H
+
+#include "mlir/Support/LLVM.h"
+#include <string>
+
+namespace mlir {
+class DialectRegistry;
+class ModuleOp;
+namespace muon {
+
+struct ArtifactOptions {
+  /// `native`, or a processor that LLVM knows (`x86-64-v3`, `znver4`, …).
+  std::string cpu = "native";
+};
+
+/// Registers what translation of a step to LLVM IR needs.
+void registerArtifactTranslations(DialectRegistry &registry);
+
+/// Writes `module`, a step in the LLVM dialect with `muon.manifest`, as the
+/// shared library described in docs/artifact.md to `path`. Errors are reported
+/// at the module; then nothing is left at `path` that was not there before.
+LogicalResult writeArtifact(ModuleOp module, const ArtifactOptions &options,
+                            StringRef path);
+
+} // namespace muon
+} // namespace mlir
+
+#endif // MUON_MLIR_TARGET_ARTIFACT_H

@@ -1,0 +1,20 @@
+//===- CompileMain.h - Body of muon-compile -*- C++ -*-===//
+//
+// Part of the muon-mlir Project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MUON_MLIR_TOOLS_COMPILEMAIN_H
+#define MUON_MLIR_TOOLS_COMPILEMAIN_H
+
+namespace mlir::muon {
+
+/// The main function of muon-compile: IR in, artifact or IR of a level out.
+/// Returns the exit code: 0, or 1 after a diagnostic.
+int compileMain(int argc, char **argv);
+
+} // namespace mlir::muon
+
+#endif // MUON_MLIR_TOOLS_COMPILEMAIN_H

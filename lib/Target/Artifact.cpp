@@ -1,0 +1,205 @@
+//===- Artifact.cpp - Write an artifact -*- C++ -*-===//
+//
+// Part of the muon-mlir Project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "muon-mlir/Target/Artifact.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Export.h"
+#include "muon-mlir/Dialect/Muon/IR/MuonDialect.h"
+#include "muon-mlir/Target/CpuTarget.h"
+#include "llvm/ADT/ScopeExit.h"
+#include "llvm/Analysis/TargetLibraryInfo.h"
+#include "llvm/Config/llvm-config.h"
+#include "llvm/IR/LegacyPassManager.h"
+#include "llvm/IR/Module.h"
+#include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/JSON.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/Program.h"
+
+using namespace mlir;
+using namespace mlir::muon;
+
+static constexpr StringLiteral kEntry = "step";
+
+/// The manifest with what only the code generator knows.
+static FailureOr<std::string> completeManifest(ModuleOp module,
+                                               const CpuTarget &target) {
+  auto text = module->getAttrOfType<StringAttr>(MuonDialect::kManifest);
+  if (!text)
+    return module.emitError("expected '")
+           << MuonDialect::kManifest
+           << "'; run the phases up to llvm before writing an artifact";
+  llvm::Expected<llvm::json::Value> value = llvm::json::parse(text);
+  if (!value) {
+    return module.emitError("'")
+           << MuonDialect::kManifest
+           << "' is not JSON: " << llvm::toString(value.takeError());
+  }
+  llvm::json::Object &manifest = *value->getAsObject();
+  manifest["compiler"] = "muon-mlir " MUON_VERSION
+                         ", LLVM " LLVM_VERSION_STRING;
+  manifest["target"] = "cpu";
+  manifest["arch"] = target.arch;
+  manifest["cpu"] = target.cpu;
+  manifest["features"] = llvm::json::Array(target.features);
+  std::string result;
+  llvm::raw_string_ostream(result) << *value;
+  return result;
+}
+
+/// Adds the exported constants `muon_manifest` and `muon_manifest_size`.
+static void addManifest(llvm::Module &module, StringRef manifest) {
+  llvm::LLVMContext &context = module.getContext();
+  auto add = [&](StringRef name, llvm::Constant *value) {
+    new llvm::GlobalVariable(module, value->getType(), /*isConstant=*/true,
+                             llvm::GlobalValue::ExternalLinkage, value, name);
+  };
+  add("muon_manifest", llvm::ConstantDataArray::getString(
+                           context, manifest, /*AddNull=*/false));
+  add("muon_manifest_size",
+      llvm::ConstantInt::get(llvm::Type::getInt64Ty(context),
+                             manifest.size()));
+}
+
+static void optimize(llvm::Module &module, const CpuTarget &target) {
+  for (llvm::Function &function : module) {
+    if (function.isDeclaration())
+      continue;
+    if (function.getName() != kEntry)
+      function.setLinkage(llvm::GlobalValue::InternalLinkage);
+    function.addFnAttr("target-cpu", target.machine->getTargetCPU());
+    function.addFnAttr("target-features",
+                       target.machine->getTargetFeatureString());
+    if (!target.cpu.empty())
+      function.addFnAttr("tune-cpu", target.cpu);
+    // Loops stay loops: an artifact has no C library to call instead.
+    function.addFnAttr("no-builtins");
+  }
+
+  llvm::LoopAnalysisManager loops;
+  llvm::FunctionAnalysisManager functions;
+  llvm::CGSCCAnalysisManager sccs;
+  llvm::ModuleAnalysisManager modules;
+  llvm::PassBuilder builder(target.machine.get());
+  llvm::TargetLibraryInfoImpl library(module.getTargetTriple());
+  library.disableAllFunctions();
+  functions.registerPass([&] { return llvm::TargetLibraryAnalysis(library); });
+  builder.registerModuleAnalyses(modules);
+  builder.registerCGSCCAnalyses(sccs);
+  builder.registerFunctionAnalyses(functions);
+  builder.registerLoopAnalyses(loops);
+  builder.crossRegisterProxies(loops, functions, sccs, modules);
+  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O2)
+      .run(module, modules);
+}
+
+/// Runs the linker, with its output in the error message if it fails.
+static LogicalResult link(ModuleOp module, StringRef object, StringRef output) {
+  llvm::ErrorOr<std::string> linker =
+      llvm::sys::findProgramByName("ld.lld-" + Twine(LLVM_VERSION_MAJOR).str());
+  for (StringRef name : {"ld.lld", "ld"})
+    if (!linker)
+      linker = llvm::sys::findProgramByName(name);
+  if (!linker)
+    return module.emitError("no linker found in PATH; expected ld.lld-22, "
+                            "ld.lld or ld");
+
+  SmallString<128> log;
+  if (std::error_code error =
+          llvm::sys::fs::createTemporaryFile("muon-link", "log", log))
+    return module.emitError("cannot create a temporary file: ")
+           << error.message();
+  llvm::scope_exit removeLog([&] { llvm::sys::fs::remove(log); });
+  StringRef args[] = {*linker,        "-shared", "-z",   "defs",
+                      "-z",           "noexecstack",     "-s",
+                      "--no-rosegment", "-o",    output, object};
+  SmallVector<StringRef> command(std::begin(args), std::end(args));
+  // GNU ld knows no --no-rosegment; it is only about the size of the file.
+  if (!StringRef(*linker).contains("lld"))
+    llvm::erase(command, "--no-rosegment");
+  std::optional<StringRef> redirects[] = {std::nullopt, StringRef(log),
+                                          StringRef(log)};
+  std::string message;
+  int status = llvm::sys::ExecuteAndWait(*linker, command, std::nullopt,
+                                         redirects, 0, 0, &message);
+  if (status == 0)
+    return success();
+  if (auto buffer = llvm::MemoryBuffer::getFile(log))
+    message += (*buffer)->getBuffer();
+  return module.emitError("the linker failed: ") << StringRef(message).trim();
+}
+
+LogicalResult muon::writeArtifact(ModuleOp module,
+                                  const ArtifactOptions &options,
+                                  StringRef path) {
+  llvm::Expected<CpuTarget> target = createCpuTarget(options.cpu);
+  if (!target)
+    return module.emitError(llvm::toString(target.takeError()));
+  FailureOr<std::string> manifest = completeManifest(module, *target);
+  if (failed(manifest))
+    return failure();
+
+  llvm::LLVMContext context;
+  std::unique_ptr<llvm::Module> llvmModule =
+      translateModuleToLLVMIR(module, context);
+  if (!llvmModule)
+    return module.emitError("translation to LLVM IR failed");
+  llvmModule->setTargetTriple(target->machine->getTargetTriple());
+  llvmModule->setDataLayout(target->machine->createDataLayout());
+  addManifest(*llvmModule, *manifest);
+  optimize(*llvmModule, *target);
+
+  SmallString<128> object;
+  int descriptor;
+  if (std::error_code error = llvm::sys::fs::createTemporaryFile(
+          "muon-step", "o", descriptor, object))
+    return module.emitError("cannot create a temporary file: ")
+           << error.message();
+  llvm::scope_exit removeObject([&] { llvm::sys::fs::remove(object); });
+  {
+    llvm::raw_fd_ostream os(descriptor, /*shouldClose=*/true);
+    llvm::legacy::PassManager codegen;
+    if (target->machine->addPassesToEmitFile(
+            codegen, os, nullptr, llvm::CodeGenFileType::ObjectFile))
+      return module.emitError("this target cannot emit object files");
+    codegen.run(*llvmModule);
+    os.close();
+    if (os.has_error()) {
+      os.clear_error();
+      return module.emitError("cannot write ") << object;
+    }
+  }
+
+  // Linked beside its destination, so that the last act is a rename.
+  llvm::Expected<llvm::sys::fs::TempFile> library =
+      llvm::sys::fs::TempFile::create(path + ".tmp-%%%%%%",
+                                      llvm::sys::fs::all_read |
+                                          llvm::sys::fs::all_write);
+  if (!library)
+    return module.emitError("cannot write '")
+           << path << "': " << llvm::toString(library.takeError());
+  if (failed(link(module, object, library->TmpName))) {
+    llvm::consumeError(library->discard());
+    return failure();
+  }
+  llvm::sys::fs::setPermissions(library->TmpName,
+                                llvm::sys::fs::perms(0755));
+  if (llvm::Error error = library->keep(path))
+    return module.emitError("cannot write '")
+           << path << "': " << llvm::toString(std::move(error));
+  return success();
+}
+
+void muon::registerArtifactTranslations(DialectRegistry &registry) {
+  registerBuiltinDialectTranslation(registry);
+  registerLLVMDialectTranslation(registry);
+}

@@ -1,0 +1,133 @@
+//===- CompileMain.cpp - Body of muon-compile -*- C++ -*-===//
+//
+// Part of the muon-mlir Project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "muon-mlir/Tools/CompileMain.h"
+#include "mlir/IR/AsmState.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Support/Timing.h"
+#include "muon-mlir/Pipelines/Pipelines.h"
+#include "muon-mlir/Target/Artifact.h"
+#include "muon-mlir/Tools/InitAll.h"
+#include "muon-mlir/Tools/Support.h"
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/SourceMgr.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace mlir;
+using namespace mlir::muon;
+namespace cl = llvm::cl;
+
+namespace {
+
+struct Options {
+  cl::OptionCategory category{"muon-compile options"};
+  cl::opt<std::string> input{cl::Positional, cl::desc("<step.mlir>"),
+                             cl::init("-"), cl::cat(category)};
+  cl::opt<std::string> output{"o", cl::desc("Output file"),
+                              cl::value_desc("step.so"), cl::init("-"),
+                              cl::cat(category)};
+  cl::opt<std::string> target{"target", cl::desc("Target: cpu"),
+                              cl::init("cpu"), cl::cat(category)};
+  cl::opt<std::string> cpu{
+      "cpu", cl::desc("Processor: native, x86-64-v3, …"),
+      cl::init("native"), cl::cat(category)};
+  cl::opt<std::string> compileTo{
+      "compile-to",
+      cl::desc("Stop at a level and print its IR: step, math, buffers, loops "
+               "or llvm"),
+      cl::cat(category)};
+};
+
+} // namespace
+
+static constexpr llvm::StringLiteral kTool = "muon-compile";
+
+/// Parses the input; diagnostics go to the context's handler.
+static OwningOpRef<ModuleOp> parse(llvm::SourceMgr &sourceMgr,
+                                   MLIRContext &context) {
+  const llvm::MemoryBuffer *buffer =
+      sourceMgr.getMemoryBuffer(sourceMgr.getMainFileID());
+  if (llvm::Error error = checkNesting(buffer->getBuffer())) {
+    emitError(FileLineColLoc::get(&context, buffer->getBufferIdentifier(), 1,
+                                  1))
+        << llvm::toString(std::move(error));
+    return {};
+  }
+  return parseSourceFile<ModuleOp>(sourceMgr, ParserConfig(&context));
+}
+
+int mlir::muon::compileMain(int argc, char **argv) {
+  llvm::InitLLVM init(argc, argv);
+  Options options;
+  registerAsmPrinterCLOptions();
+  registerMLIRContextCLOptions();
+  registerPassManagerCLOptions();
+  registerDefaultTimingManagerCLOptions();
+  cl::ParseCommandLineOptions(
+      argc, argv, "compiles an optimizer step into an artifact\n");
+
+  auto fail = [](const Twine &message) {
+    return reportError(kTool, llvm::createStringError(message));
+  };
+  if (options.target != "cpu")
+    return fail("unknown target '" + options.target + "', expected cpu");
+  Phase last = Phase::LLVM;
+  if (!options.compileTo.empty()) {
+    std::optional<Phase> phase = symbolizePhase(options.compileTo);
+    if (!phase)
+      return fail("unknown level '" + options.compileTo +
+                  "', expected step, math, buffers, loops or llvm");
+    last = *phase;
+  } else if (options.output == "-") {
+    return fail("an artifact needs an output file (-o step.so); IR of a level "
+                "is printed with --compile-to");
+  }
+
+  auto buffer = llvm::MemoryBuffer::getFileOrSTDIN(options.input);
+  if (!buffer)
+    return fail("cannot read '" + options.input +
+                "': " + buffer.getError().message());
+  llvm::SourceMgr sourceMgr;
+  sourceMgr.AddNewSourceBuffer(std::move(*buffer), llvm::SMLoc());
+
+  DialectRegistry registry;
+  registerCompilerDialects(registry);
+  MLIRContext context(registry, MLIRContext::Threading::DISABLED);
+  SourceMgrDiagnosticHandler diagnostics(sourceMgr, &context);
+  OwningOpRef<ModuleOp> module = parse(sourceMgr, context);
+  if (!module)
+    return 1;
+
+  DefaultTimingManager timing;
+  applyDefaultTimingManagerCLOptions(timing);
+  TimingScope timingScope = timing.getRootScope();
+  PassManager pm(&context);
+  if (failed(applyPassManagerCLOptions(pm)))
+    return 1;
+  pm.enableTiming(timingScope);
+  buildCpuPipeline(pm, Phase::Step, last);
+  if (failed(pm.run(*module)))
+    return 1;
+
+  if (!options.compileTo.empty()) {
+    if (llvm::Error error =
+            writeFile(options.output, [&](llvm::raw_ostream &os) {
+              module->print(os);
+            }))
+      return reportError(kTool, std::move(error));
+    return 0;
+  }
+  TimingScope codegen = timingScope.nest("Code generation");
+  return failed(writeArtifact(*module, {options.cpu}, options.output));
+}

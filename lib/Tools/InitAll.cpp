@@ -1,0 +1,39 @@
+//===- InitAll.cpp - Everything the tools register -*- C++ -*-===//
+//
+// Part of the muon-mlir Project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "muon-mlir/Tools/InitAll.h"
+#include "mlir/InitAllDialects.h"
+#include "mlir/InitAllExtensions.h"
+#include "mlir/InitAllPasses.h"
+#include "muon-mlir/Conversion/Passes.h"
+#include "muon-mlir/Dialect/Muon/IR/MuonDialect.h"
+#include "muon-mlir/Dialect/Muon/Transforms/BufferizableOpInterfaceImpl.h"
+#include "muon-mlir/Dialect/Muon/Transforms/Passes.h"
+#include "muon-mlir/Pipelines/Pipelines.h"
+#include "muon-mlir/Target/Artifact.h"
+
+using namespace mlir;
+
+void mlir::muon::registerAllDialects(DialectRegistry &registry) {
+  mlir::registerAllDialects(registry);
+  mlir::registerAllExtensions(registry);
+  registry.insert<MuonDialect>();
+  registerBufferizableOpInterfaceExternalModels(registry);
+}
+
+void mlir::muon::registerCompilerDialects(DialectRegistry &registry) {
+  muon::registerAllDialects(registry);
+  registerArtifactTranslations(registry);
+}
+
+void mlir::muon::registerAllPasses() {
+  mlir::registerAllPasses();
+  registerMuonTransformsPasses();
+  registerMuonConversionPasses();
+  registerPipelines();
+}
