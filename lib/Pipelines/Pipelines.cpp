@@ -80,6 +80,8 @@ static void buildLoopsPhase(OpPassManager &pm) {
 }
 
 static void buildLLVMPhase(OpPassManager &pm) {
+  // While a stream is one operation and not yet two loops.
+  pm.addPass(createOutlineLoopsPass());
   pm.addPass(createVectorizeStreamsPass());
   // Vectors of bf16 are converted by integer arithmetic: the compiler's support
   // library for scalars has no counterpart in an artifact.

@@ -35,16 +35,19 @@ def ConvertMuonToLinalgPass : Pass<"convert-muon-to-linalg"> {
     "::mlir::scf::SCFDialect"];
 }
 
-def ConvertMuonToRuntimePass : Pass<"convert-muon-to-runtime"> {
+def ConvertMuonToRuntimePass
+    : Pass<"convert-muon-to-runtime", "::mlir::ModuleOp"> {
   let summary = "turn products on buffers into calls of the runtime";
   let description = [{
-    muon.symmetric_product becomes a `ssyrk`, which computes one triangle, and
-    a pass over cache-sized blocks that adds the addend and the identity and
-    mirrors the triangle; muon.symmetric_apply becomes a `sgemm`.
+    muon.symmetric_product becomes a `ssyrk`, which computes one triangle, and a
+    call of a function, made once per module, that adds the addend and mirrors
+    the triangle in cache-sized blocks. muon.symmetric_apply becomes a `sgemm`
+    that accumulates onto a copy of x.
   }];
   let dependentDialects = [
-    "::mlir::arith::ArithDialect",
-    "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect"];
+    "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
+    "::mlir::linalg::LinalgDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::scf::SCFDialect"];
 }
 
 def LowerEntryPass : Pass<"muon-lower-entry", "::mlir::ModuleOp"> {
@@ -52,7 +55,8 @@ def LowerEntryPass : Pass<"muon-lower-entry", "::mlir::ModuleOp"> {
   let description = [{
     Replaces the arguments of the public function `step` by slots of the
     runtime's table and its results by a status of 0. An argument takes one
-    slot, a table as many as it has members. What each slot is bound to goes
+    slot, a table as many as it has members. Private functions that call the
+    host get its table as their last argument, `muon.host`. What each slot is bound to goes
     into the module's `muon.manifest` (docs/artifact.md).
 
     ```mlir
@@ -73,8 +77,8 @@ def ConvertMuonToLLVMPass : Pass<"convert-muon-to-llvm"> {
   let summary = "lower slots, members, the arena and host calls to LLVM";
   let description = [{
     Runs on an entry function, whose first two arguments are the host's table
-    and the slots. Memrefs stay memrefs at the boundary; upstream's passes lower
-    the rest.
+    and the slots, and on the functions it calls. Tables become pointers.
+    Memrefs stay memrefs; upstream's passes lower the rest.
   }];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect",
                            "::mlir::arith::ArithDialect",

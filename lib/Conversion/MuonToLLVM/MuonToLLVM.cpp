@@ -45,14 +45,25 @@ public:
       : OpRewritePattern<OpT>(&converter.getContext()), converter(converter) {}
 
 protected:
-  enum { Host = 0, Slots = 1 };
-
-  /// Argument of the enclosing entry function.
-  static Value getEntryArgument(Operation *op, unsigned index) {
+  /// The host's table: the first argument of the entry, the last of others.
+  static Value getHost(Operation *op) {
     auto function = op->getParentOfType<func::FuncOp>();
-    if (!function || !function->hasAttr("muon.entry"))
+    if (!function)
       return {};
-    return function.getArgument(index);
+    if (function->hasAttr(MuonDialect::kEntry))
+      return function.getArgument(0);
+    unsigned count = function.getNumArguments();
+    if (count != 0 && function.getArgAttr(count - 1, MuonDialect::kHost))
+      return function.getArgument(count - 1);
+    return {};
+  }
+
+  /// The slots: the second argument of the entry.
+  static Value getSlots(Operation *op) {
+    auto function = op->getParentOfType<func::FuncOp>();
+    if (!function || !function->hasAttr(MuonDialect::kEntry))
+      return {};
+    return function.getArgument(1);
   }
 
   static Value cast(OpBuilder &b, Location loc, Type type, Value value) {
@@ -91,7 +102,7 @@ struct LowerSlot : public EntryPattern<SlotOp> {
 
   LogicalResult matchAndRewrite(SlotOp op,
                                 PatternRewriter &rewriter) const override {
-    Value slots = getEntryArgument(op, Slots);
+    Value slots = getSlots(op);
     if (!slots)
       return rewriter.notifyMatchFailure(op, "not in an entry function");
     int64_t bytes = op.getIndex() * sizeof(void *);
@@ -130,7 +141,7 @@ struct LowerArena : public EntryPattern<ArenaOp> {
 
   LogicalResult matchAndRewrite(ArenaOp op,
                                 PatternRewriter &rewriter) const override {
-    Value host = getEntryArgument(op, Host);
+    Value host = getHost(op);
     if (!host)
       return rewriter.notifyMatchFailure(op, "not in an entry function");
     Value arena = loadPointer(rewriter, op.getLoc(), host,
@@ -148,7 +159,7 @@ struct LowerHostCall : public EntryPattern<HostCallOp> {
   LogicalResult matchAndRewrite(HostCallOp op,
                                 PatternRewriter &rewriter) const override {
     Location loc = op.getLoc();
-    Value host = getEntryArgument(op, Host);
+    Value host = getHost(op);
     if (!host)
       return rewriter.notifyMatchFailure(op, "not in an entry function");
     Value function = loadPointer(rewriter, loc, host,
@@ -175,11 +186,44 @@ struct LowerHostCall : public EntryPattern<HostCallOp> {
   }
 };
 
+/// Tables are passed to private functions as pointers.
+void convertTableArguments(Operation *root) {
+  root->walk([](func::FuncOp function) {
+    if (function.isExternal() ||
+        llvm::none_of(function.getArgumentTypes(), llvm::IsaPred<TableType>))
+      return;
+    Block &body = function.getBody().front();
+    OpBuilder builder = OpBuilder::atBlockBegin(&body);
+    Type pointer = LLVM::LLVMPointerType::get(function.getContext());
+    for (BlockArgument argument : body.getArguments()) {
+      auto table = dyn_cast<TableType>(argument.getType());
+      if (!table)
+        continue;
+      argument.setType(pointer);
+      auto cast = UnrealizedConversionCastOp::create(
+          builder, argument.getLoc(), table, argument);
+      argument.replaceAllUsesExcept(cast.getResult(0), cast);
+    }
+    function.setType(builder.getFunctionType(body.getArgumentTypes(),
+                                             function.getResultTypes()));
+  });
+  root->walk([](func::CallOp call) {
+    OpBuilder builder(call);
+    Type pointer = LLVM::LLVMPointerType::get(call.getContext());
+    for (OpOperand &operand : call->getOpOperands())
+      if (isa<TableType>(operand.get().getType()))
+        operand.set(UnrealizedConversionCastOp::create(
+                        builder, call.getLoc(), pointer, operand.get())
+                        .getResult(0));
+  });
+}
+
 struct ConvertMuonToLLVMPass
     : public muon::impl::ConvertMuonToLLVMPassBase<ConvertMuonToLLVMPass> {
   using Base::Base;
 
   void runOnOperation() override {
+    convertTableArguments(getOperation());
     LLVMTypeConverter converter(&getContext());
     RewritePatternSet patterns(&getContext());
     patterns.add<LowerArena, LowerHostCall, LowerMember, LowerSlot>(converter);

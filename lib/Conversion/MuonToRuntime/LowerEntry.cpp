@@ -10,9 +10,11 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/SymbolTable.h"
 #include "muon-mlir/Conversion/Passes.h"
 #include "muon-mlir/Dialect/Muon/IR/MuonOps.h"
 #include "muon-mlir/Runtime/HostApi.h"
+#include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/Support/JSON.h"
 
@@ -168,7 +170,44 @@ struct LowerEntryPass
       return signalPassFailure();
     }
     if (failed(lower(step)))
-      signalPassFailure();
+      return signalPassFailure();
+    passHost(step);
+  }
+
+  /// Gives the host's table to every function that calls the host, directly or
+  /// through others.
+  void passHost(func::FuncOp step) {
+    SymbolTable symbols(getOperation());
+    llvm::SetVector<func::FuncOp> needsHost;
+    getOperation().walk([&](HostCallOp op) {
+      needsHost.insert(op->getParentOfType<func::FuncOp>());
+    });
+    Type pointer = LLVM::LLVMPointerType::get(&getContext());
+    for (size_t i = 0; i < needsHost.size(); ++i) {
+      func::FuncOp function = needsHost[i];
+      if (function == step)
+        continue;
+      unsigned last = function.getNumArguments();
+      (void)function.insertArgument(
+          last, pointer,
+          DictionaryAttr::get(&getContext(),
+                              NamedAttribute(StringAttr::get(&getContext(),
+                                                             MuonDialect::kHost),
+                                             UnitAttr::get(&getContext()))),
+          function.getLoc());
+      auto uses = SymbolTable::getSymbolUses(function, getOperation());
+      for (const SymbolTable::SymbolUse &use : *uses)
+        needsHost.insert(use.getUser()->getParentOfType<func::FuncOp>());
+    }
+    getOperation().walk([&](func::CallOp call) {
+      auto callee = symbols.lookup<func::FuncOp>(call.getCallee());
+      if (callee == step || !needsHost.contains(callee))
+        return;
+      auto caller = call->getParentOfType<func::FuncOp>();
+      Value host = caller == step ? caller.getArgument(0)
+                                  : caller.getArguments().back();
+      call.getOperandsMutable().append(host);
+    });
   }
 
   LogicalResult lower(func::FuncOp step) {
@@ -202,7 +241,7 @@ struct LowerEntryPass
     step.removeResAttrsAttr();
     step.setType(FunctionType::get(context, {pointer, pointer, pointer},
                                    status));
-    step->setAttr("muon.entry", builder.getUnitAttr());
+    step->setAttr(MuonDialect::kEntry, builder.getUnitAttr());
 
     int64_t arenaBytes = 0;
     step.walk([&](ArenaOp op) {

@@ -7,8 +7,11 @@
 //===----------------------------------------------------------------------===//
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/Transforms/WalkPatternRewriteDriver.h"
 #include "muon-mlir/Conversion/Passes.h"
@@ -31,7 +34,7 @@ namespace {
 /// Builds the lowering of one product at the place of the operation.
 class ProductBuilder {
 public:
-  ProductBuilder(PatternRewriter &rewriter, Location loc)
+  ProductBuilder(OpBuilder &rewriter, Location loc)
       : b(rewriter), loc(loc) {}
 
   Value index(int64_t value) {
@@ -91,19 +94,22 @@ public:
     return arith::TruncFOp::create(b, loc, b.getF32Type(), product);
   }
 
-  /// Upper triangle of out (m×m): out += beta·addend, then its diagonal +=
-  /// gamma, then the lower triangle ← the mirror image; block by block.
-  void finishTriangle(Value out, Value addend, int64_t m, double beta,
-                      double gamma);
+  /// Body of a function that finishes a product of which ssyrk has computed the
+  /// upper triangle: out += beta·addend there, if there is an addend; then the
+  /// lower triangle ← the mirror image; block by block. All are m×m.
+  void buildFinish(Value out, Value addend, Value beta);
 
-  PatternRewriter &b;
+  /// to ← from, for whole contiguous buffers of one type.
+  void copy(Value from, Value to);
+
+  OpBuilder &b;
   Location loc;
 };
 
 } // namespace
 
-void ProductBuilder::finishTriangle(Value out, Value addend, int64_t m,
-                                    double beta, double gamma) {
+void ProductBuilder::buildFinish(Value out, Value addend, Value beta) {
+  Value m = memref::DimOp::create(b, loc, out, 0);
   auto load = [&](Value from, Value i, Value j) -> Value {
     return memref::LoadOp::create(b, loc, from, ValueRange{i, j});
   };
@@ -112,25 +118,21 @@ void ProductBuilder::finishTriangle(Value out, Value addend, int64_t m,
   };
   auto blockEnd = [&](Value begin) -> Value {
     Value end = arith::AddIOp::create(b, loc, begin, index(kMirrorBlock));
-    return arith::MinSIOp::create(b, loc, end, index(m));
+    return arith::MinSIOp::create(b, loc, end, m);
   };
   auto max = [&](Value x, Value y) -> Value {
     return arith::MaxSIOp::create(b, loc, x, y);
   };
 
-  forLoop(index(0), index(m), kMirrorBlock, [&](Value rowBlock) {
+  forLoop(index(0), m, kMirrorBlock, [&](Value rowBlock) {
     Value rowEnd = blockEnd(rowBlock);
-    if (gamma != 0.0 && !addend)
-      forLoop(rowBlock, rowEnd, 1, [&](Value i) {
-        store(arith::AddFOp::create(b, loc, load(out, i, i), f32(gamma)), i, i);
-      });
-    forLoop(rowBlock, index(m), kMirrorBlock, [&](Value colBlock) {
+    forLoop(rowBlock, m, kMirrorBlock, [&](Value colBlock) {
       Value colEnd = blockEnd(colBlock);
       if (addend)
         forLoop(rowBlock, rowEnd, 1, [&](Value i) {
           forLoop(max(colBlock, i), colEnd, 1, [&](Value j) {
             Value scaled =
-                arith::MulFOp::create(b, loc, f32(beta), load(addend, i, j));
+                arith::MulFOp::create(b, loc, beta, load(addend, i, j));
             store(arith::AddFOp::create(b, loc, load(out, i, j), scaled), i, j);
           });
         });
@@ -141,13 +143,59 @@ void ProductBuilder::finishTriangle(Value out, Value addend, int64_t m,
                 [&](Value i) { store(load(out, i, j), j, i); });
       });
     });
-    // After the addend: the sum alpha·XXᵀ + beta·C is formed first, as the
-    // definition has it.
-    if (gamma != 0.0 && addend)
-      forLoop(rowBlock, rowEnd, 1, [&](Value i) {
-        store(arith::AddFOp::create(b, loc, load(out, i, i), f32(gamma)), i, i);
-      });
   });
+}
+
+void ProductBuilder::copy(Value from, Value to) {
+  auto type = cast<MemRefType>(from.getType());
+  auto flat = MemRefType::get({type.getNumElements()}, type.getElementType());
+  auto flatten = [&](Value buffer) -> Value {
+    SmallVector<OpFoldResult> sizes = {b.getIndexAttr(type.getNumElements())};
+    SmallVector<OpFoldResult> strides = {b.getIndexAttr(1)};
+    return memref::ReinterpretCastOp::create(b, loc, flat, buffer,
+                                             b.getIndexAttr(0), sizes, strides);
+  };
+  AffineMap identity = b.getMultiDimIdentityMap(1);
+  linalg::GenericOp::create(
+      b, loc, flatten(from), flatten(to), ArrayRef<AffineMap>{identity, identity},
+      utils::IteratorType::parallel,
+      [](OpBuilder &inner, Location bodyLoc, ValueRange args) {
+        linalg::YieldOp::create(inner, bodyLoc, args[0]);
+      });
+}
+
+/// The one function of a module that finishes products with or without an
+/// addend, whatever their size: the blocks cost a code generator more time than
+/// all else, so there is one copy of them.
+static func::FuncOp getFinishFunction(OpBuilder &builder, ModuleOp module,
+                                      bool hasAddend) {
+  StringRef name =
+      hasAddend ? "muon_add_and_mirror_triangle" : "muon_mirror_triangle";
+  if (auto function = module.lookupSymbol<func::FuncOp>(name))
+    return function;
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToEnd(module.getBody());
+  Location loc = module.getLoc();
+  Type f32 = builder.getF32Type();
+  int64_t dynamic = ShapedType::kDynamic;
+  Type matrix = MemRefType::get(
+      {dynamic, dynamic}, f32,
+      StridedLayoutAttr::get(builder.getContext(), dynamic, {dynamic, 1}));
+  SmallVector<Type> inputs = {matrix};
+  if (hasAddend)
+    inputs.append({matrix, f32});
+  auto function = func::FuncOp::create(
+      builder, loc, name, builder.getFunctionType(inputs, {}));
+  function.setPrivate();
+  function.setNoInline(true);
+  Block *body = function.addEntryBlock();
+  builder.setInsertionPointToEnd(body);
+  ProductBuilder(builder, loc)
+      .buildFinish(body->getArgument(0),
+                   hasAddend ? body->getArgument(1) : Value(),
+                   hasAddend ? body->getArgument(2) : Value());
+  func::ReturnOp::create(builder, loc);
+  return function;
 }
 
 namespace {
@@ -163,8 +211,7 @@ struct LowerSymmetricProduct : public OpRewritePattern<SymmetricProductOp> {
     bool isLeft = op.getSide() == Side::Left;
     int64_t m = type.getDimSize(isLeft ? 1 : 2),
             k = type.getDimSize(isLeft ? 2 : 1);
-    double beta = op.getBeta().convertToDouble(),
-           gamma = op.getGamma().convertToDouble();
+    double beta = op.getBeta().convertToDouble();
 
     ProductBuilder build(rewriter, op.getLoc());
     build.forEachMatrix(op.getX().front(), [&](Value position) {
@@ -181,7 +228,17 @@ struct LowerSymmetricProduct : public OpRewritePattern<SymmetricProductOp> {
                          ValueRange{transposed, build.i64(m), build.i64(k),
                                     alpha, x, build.i64(isLeft ? k : m), out,
                                     build.i64(m)});
-      build.finishTriangle(out, addend, m, beta, gamma);
+      auto finish =
+          getFinishFunction(rewriter, op->getParentOfType<ModuleOp>(),
+                            static_cast<bool>(addend));
+      auto cast = [&](Value matrix) -> Value {
+        return memref::CastOp::create(
+            rewriter, op.getLoc(), finish.getArgumentTypes()[0], matrix);
+      };
+      SmallVector<Value> arguments = {cast(out)};
+      if (addend)
+        arguments.append({cast(addend), build.f32(beta)});
+      func::CallOp::create(rewriter, op.getLoc(), finish, arguments);
     });
     rewriter.eraseOp(op);
     return success();
@@ -198,12 +255,18 @@ struct LowerSymmetricApply : public OpRewritePattern<SymmetricApplyOp> {
     auto type = cast<MemRefType>(op.getX().front().getType());
     int64_t rows = type.getDimSize(1), cols = type.getDimSize(2);
 
+    double beta = op.getBeta().convertToDouble();
+
     ProductBuilder build(rewriter, op.getLoc());
+    if (beta != 0.0)
+      build.copy(op.getX().front(), op.getOut().front());
     build.forEachMatrix(op.getX().front(), [&](Value position) {
       Value s = build.getMatrix(op.getS().front(), position);
       Value x = build.getMatrix(op.getX().front(), position);
       Value out = build.getMatrix(op.getOut().front(), position);
       Value alpha = build.getAlpha(1.0, op.getFactor(), position, 1);
+      Value share = build.getAlpha(beta, beta == 0.0 ? ValueRange() : op.getFactor(),
+                                   position, 1);
       Value m = build.i64(rows), n = build.i64(cols);
       SmallVector<Value> left = {s, m}, right = {x, n};
       Value k = m;
@@ -214,7 +277,7 @@ struct LowerSymmetricApply : public OpRewritePattern<SymmetricApplyOp> {
       }
       HostCallOp::create(rewriter, op.getLoc(), "sgemm",
                          ValueRange{m, n, k, alpha, left[0], left[1], right[0],
-                                    right[1], build.f32(0.0), out, n});
+                                    right[1], share, out, n});
     });
     rewriter.eraseOp(op);
     return success();

@@ -136,6 +136,8 @@ LogicalResult MuonDialect::verifyRegionArgAttribute(Operation *op, unsigned,
       return emit() << "expected a finite number, found " << attr.getValue();
     return success();
   }
+  if (name == kHost)
+    return success();
   if (name != kRole)
     return emit() << "is not an argument attribute of the muon dialect";
 
@@ -166,8 +168,8 @@ LogicalResult MuonDialect::verifyRegionArgAttribute(Operation *op, unsigned,
   if (role == Role::Step)
     return expect(isCounter(type), "tensor<i64>");
   // Of any element type: what an optimizer cannot update is frozen by rules.
-  auto shaped = dyn_cast<ShapedType>(type);
-  return expect(isa<StackType, TableType>(type) ||
-                    (shaped && shaped.hasStaticShape()),
+  bool isStatic = isa<RankedTensorType, MemRefType>(type) &&
+                  cast<ShapedType>(type).hasStaticShape();
+  return expect(isStatic || isa<StackType, TableType>(type),
                 "a tensor or stack with a static shape");
 }

@@ -55,6 +55,12 @@ static ParseResult parseInPlaceOp(OpAsmParser &parser, OperationState &result) {
     return parser.emitError(attrLoc)
            << "'" << OpT::getOperandSegmentSizeAttr()
            << "' follows from the operands and cannot be given";
+  // Properties are set from attributes without a diagnostic of their own.
+  if (failed(OpT::verifyInherentAttrs(result.name, result.attributes, [&]() {
+        return parser.emitError(attrLoc)
+               << "'" << result.name.getStringRef() << "' op ";
+      })))
+    return failure();
   result.addAttribute(OpT::getOperandSegmentSizeAttr(),
                       parser.getBuilder().getDenseI32ArrayAttr(segments));
   result.addTypes(destinationTypes);
@@ -96,9 +102,18 @@ static LogicalResult verifyInPlaceOp(InPlaceOpInterface op) {
   if (buffers != 0 && buffers != op->getNumOperands())
     return op->emitOpError()
            << "expected tensors and stacks only, or memrefs and tables only";
-  for (Value destination : op.getDestinations())
+  for (Value destination : op.getDestinations()) {
     if (llvm::count(op.getDestinations(), destination) > 1)
       return op->emitOpError("expected distinct destinations");
+    if (llvm::is_contained(op->getOperands().take_front(op.getNumInputs()),
+                           destination))
+      return op->emitOpError("expected no destination among the inputs");
+  }
+  // A misspelt attribute would leave a default in force.
+  for (NamedAttribute attr : op->getDiscardableAttrs())
+    if (!attr.getName().strref().contains('.'))
+      return op->emitOpError("has no attribute '")
+             << attr.getName().strref() << "'";
   return success();
 }
 
@@ -151,7 +166,7 @@ static LogicalResult verifySafetyAndEps(Operation *op, const APFloat &safety,
                                         const APFloat &eps) {
   double max = std::numeric_limits<double>::max();
   if (failed(verifyNumber(op, "safety", safety,
-                          std::numeric_limits<double>::min(), max,
+                          std::numeric_limits<double>::denorm_min(), max,
                           "a positive finite number")) ||
       failed(verifyNumber(op, "eps", eps, 0.0, max,
                           "a finite number of at least 0")))
@@ -328,8 +343,7 @@ LogicalResult SymmetricProductOp::verify() {
   if (failed(verifyInPlaceOp(*this)) ||
       failed(verifyConcreteSide(*this, getSide())) ||
       failed(verifyFinite(*this, "alpha", getAlpha())) ||
-      failed(verifyFinite(*this, "beta", getBeta())) ||
-      failed(verifyFinite(*this, "gamma", getGamma())))
+      failed(verifyFinite(*this, "beta", getBeta())))
     return failure();
   if (getAddend().empty() && !getBeta().isZero())
     return emitOpError("'beta' expected 0 without an addend");
@@ -348,7 +362,8 @@ LogicalResult SymmetricProductOp::verify() {
 
 LogicalResult SymmetricApplyOp::verify() {
   if (failed(verifyInPlaceOp(*this)) ||
-      failed(verifyConcreteSide(*this, getSide())))
+      failed(verifyConcreteSide(*this, getSide())) ||
+      failed(verifyFinite(*this, "beta", getBeta())))
     return failure();
   auto xType = cast<ShapedType>(getX().front().getType());
   int64_t m = xType.getDimSize(getSide() == Side::Left ? 1 : 2);

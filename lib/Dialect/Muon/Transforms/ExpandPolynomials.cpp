@@ -40,11 +40,10 @@ struct ExpandPolynomial : public OpRewritePattern<PolynomialStepOp> {
     };
     auto number = [&](double value) { return rewriter.getF64FloatAttr(value); };
     auto product = [&](Value x, ValueRange addend, ValueRange factor,
-                       double alpha, double beta, double gamma, Side side) {
+                       double alpha, double beta, Side side) {
       return SymmetricProductOp::create(
                  rewriter, loc, x, addend, factor, square(), number(alpha),
-                 number(beta), number(gamma),
-                 SideAttr::get(getContext(), side))
+                 number(beta), SideAttr::get(getContext(), side))
           .getResult(0);
     };
     double a = op.getA().convertToDouble(), b = op.getB().convertToDouble(),
@@ -52,17 +51,17 @@ struct ExpandPolynomial : public OpRewritePattern<PolynomialStepOp> {
 
     Value polynomial;
     if (c == 0.0) {
-      polynomial = product(op.getX().front(), {}, op.getFactor(), b, 0.0, a,
-                           op.getSide());
+      polynomial = product(op.getX().front(), {}, op.getFactor(), b, 0.0, op.getSide());
     } else {
-      Value gram = product(op.getX().front(), {}, op.getFactor(), 1.0, 0.0, 0.0,
+      Value gram = product(op.getX().front(), {}, op.getFactor(), 1.0, 0.0,
                            op.getSide());
       // A is symmetric, so A² = AAᵀ whatever the side of X.
-      polynomial = product(gram, gram, {}, c, b, a, Side::Left);
+      polynomial = product(gram, gram, {}, c, b, Side::Left);
     }
     auto apply = SymmetricApplyOp::create(rewriter, loc, polynomial,
                                           op.getX().front(), op.getFactor(),
-                                          op.getOut(), op.getSideAttr());
+                                          op.getOut(), number(a),
+                                          op.getSideAttr());
     rewriter.replaceOp(op, apply->getResults());
     return success();
   }

@@ -242,6 +242,7 @@ void Stacker::rebuildOp(Operation &op, OpBuilder &b) {
 void Stacker::rebuild() {
   Block &old = step.getBody().front();
   auto *body = new Block();
+  step.getBody().push_back(body);
   SmallVector<Attribute> argAttrs;
   for (BlockArgument argument : old.getArguments()) {
     if (absorbedArguments.contains(argument))
@@ -278,7 +279,6 @@ void Stacker::rebuild() {
   OpBuilder b = OpBuilder::atBlockBegin(body);
   for (Operation &op : old)
     rebuildOp(op, b);
-  step.getBody().push_back(body);
   old.dropAllDefinedValueUses();
   old.erase();
   step.setType(

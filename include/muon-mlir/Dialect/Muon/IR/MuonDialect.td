@@ -29,8 +29,8 @@ def Muon_Dialect : Dialect {
     Operations of the first two levels update their last operands, the
     *destinations*, in place. On tensors and stacks they have value semantics
     and one result per destination, of the destination's type; on memrefs and
-    tables they have no result. Operands come in named groups; a group marked
-    optional below may be left out.
+    tables they have no result. A destination shares no memory with any other
+    operand. Operands come in named groups, some of which may be left out.
 
     Every shape is static. A matrix has shape R×C with R its fan-out and C its
     fan-in; leading dimensions of a tensor, and the members of a stack, are a
@@ -48,6 +48,10 @@ def Muon_Dialect : Dialect {
     static constexpr ::llvm::StringLiteral kNames = "muon.names";
     static constexpr ::llvm::StringLiteral kGroup = "muon.group";
     static constexpr ::llvm::StringLiteral kDefault = "muon.default";
+    /// Name of the argument attribute of the host's table, and of the attribute
+    /// of the function that the runtime calls.
+    static constexpr ::llvm::StringLiteral kHost = "muon.host";
+    static constexpr ::llvm::StringLiteral kEntry = "muon.entry";
     /// Name of the module attribute that lists tensors a step leaves alone.
     static constexpr ::llvm::StringLiteral kFrozen = "muon.frozen";
     /// Name of the module attribute that holds the artifact's manifest, once

@@ -116,7 +116,7 @@ def Muon_SymmetricProductOp : Muon_TensorOp<"symmetric_product",
     ["x", "addend?", "factor?", "out"], 3> {
   let summary = "symmetric product of a matrix with itself";
   let description = [{
-    out = alpha·f²·op(x)op(x)ᵀ + beta·addend + gamma·I with f = factor or 1;
+    out = alpha·f²·op(x)op(x)ᵀ + beta·addend with f = factor or 1;
     op(x) = x (m×n) for `side = left`, xᵀ for `right` (x being n×m). Only one
     triangle is computed; the mirror image is stored too, so all of `out` may
     be read. `addend` must be symmetric; only its upper triangle is read.
@@ -126,35 +126,37 @@ def Muon_SymmetricProductOp : Muon_TensorOp<"symmetric_product",
 
     Example:
     ```mlir
-    %p1 = muon.symmetric_product x(%a : tensor<1x16x16xf32>) addend(%a : tensor<1x16x16xf32>) out(%p : tensor<1x16x16xf32>) {alpha = 2.0315 : f64, beta = -4.775 : f64, gamma = 3.4445 : f64, side = #muon.side<left>}
+    %p1 = muon.symmetric_product x(%a : tensor<1x16x16xf32>) addend(%a : tensor<1x16x16xf32>) out(%p : tensor<1x16x16xf32>) {alpha = 2.0315 : f64, beta = -4.775 : f64, side = #muon.side<left>}
     ```
   }];
   let arguments = (ins
     Variadic<Muon_F32Batch>:$x, Variadic<Muon_F32Batch>:$addend,
     Variadic<Muon_F32List>:$factor, Variadic<Muon_F32Batch>:$out,
     DefaultValuedAttr<F64Attr, "1.0">:$alpha,
-    DefaultValuedAttr<F64Attr, "0.0">:$beta,
-    DefaultValuedAttr<F64Attr, "0.0">:$gamma, Muon_SideAttr:$side);
+    DefaultValuedAttr<F64Attr, "0.0">:$beta, Muon_SideAttr:$side);
 }
 
 def Muon_SymmetricApplyOp : Muon_TensorOp<"symmetric_apply",
     ["s", "x", "factor?", "out"], 3> {
-  let summary = "product of a symmetric matrix with a matrix";
+  let summary = "product of a symmetric matrix with a matrix, plus the matrix";
   let description = [{
-    out = f·s·x for `side = left`, f·x·s for `right`, with f = factor or 1.
+    out = f·(beta·x + s·x) for `side = left`, f·(beta·x + x·s) for `right`,
+    with f = factor or 1. The identity in beta·I + s stays implicit: adding it
+    to s would round s to the precision of beta.
 
     Constraints: x and out have the same shape B×r×c; s is B×r×r for `left`,
-    B×c×c for `right`; `factor` has one element per matrix; side is not `auto`.
+    B×c×c for `right`; `factor` has one element per matrix; side is not `auto`;
+    beta is finite.
 
     Example:
     ```mlir
-    %y1 = muon.symmetric_apply s(%p : tensor<1x16x16xf32>) x(%x : tensor<1x16x64xf32>) out(%y : tensor<1x16x64xf32>) {side = #muon.side<left>}
+    %y1 = muon.symmetric_apply s(%p : tensor<1x16x16xf32>) x(%x : tensor<1x16x64xf32>) out(%y : tensor<1x16x64xf32>) {beta = 3.4445 : f64, side = #muon.side<left>}
     ```
   }];
   let arguments = (ins
     Variadic<Muon_F32Batch>:$s, Variadic<Muon_F32Batch>:$x,
     Variadic<Muon_F32List>:$factor, Variadic<Muon_F32Batch>:$out,
-    Muon_SideAttr:$side);
+    DefaultValuedAttr<F64Attr, "0.0">:$beta, Muon_SideAttr:$side);
 }
 
 def Muon_ApplyOp : Muon_ConditionalOp<"apply",

@@ -27,7 +27,7 @@ def Muon_MemberOp : Muon_Op<"member", [
   let arguments = (ins Muon_TableType:$table, Index:$index);
   let results = (outs AnyStaticShapeMemRef:$result);
   let assemblyFormat = [{
-    $table `[` $index `]` attr-dict `:` type($table) `->` type($result)
+    $table `[` $index `]` attr-dict `:` qualified(type($table)) `->` type($result)
   }];
   let hasVerifier = 1;
 }

@@ -101,12 +101,11 @@ def ExpandPolynomialsPass : Pass<"muon-expand-polynomials"> {
     %y = muon.polynomial_step x(%x) … {a, b, c}
     // becomes
     %g = muon.symmetric_product x(%x)
-    %p = muon.symmetric_product x(%g) addend(%g) {alpha = c, beta = b, gamma = a}
-    %y = muon.symmetric_apply s(%p) x(%x)
+    %p = muon.symmetric_product x(%g) addend(%g) {alpha = c, beta = b}
+    %y = muon.symmetric_apply s(%p) x(%x) {beta = a}
     ```
-    NON-NUMERIC-PRESERVING: aX + PX becomes (aI + P)X. In f32 the diagonal of P
-    takes one more rounding, which changes the result by at most as much as
-    rounding P does. With c = 0, P is formed from A without its square.
+    Rounding does not change: this is the definition of muon.polynomial_step.
+    With c = 0, P is formed from A without its square.
   }];
   let dependentDialects = ["::mlir::tensor::TensorDialect"];
 }
@@ -160,6 +159,18 @@ def GuardStepPass : Pass<"muon-guard-step"> {
   }];
   let dependentDialects = ["::mlir::memref::MemRefDialect",
                            "::mlir::scf::SCFDialect"];
+}
+
+def OutlineLoopsPass : Pass<"muon-outline-loops", "::mlir::ModuleOp"> {
+  let summary = "put every loop of the step into a function of its own";
+  let description = [{
+    Moves each loop and each linalg.generic of a public function, or of an
+    scf.if in it, into a private function. Code generation takes more than
+    linear time in the size of a function, and a step has tens of loops for each
+    distinct shape.
+  }];
+  let statistics = [Statistic<"numLoops", "loops", "Loops outlined">];
+  let dependentDialects = ["::mlir::func::FuncDialect"];
 }
 
 def VectorizeStreamsPass : Pass<"muon-vectorize-streams"> {

@@ -1,0 +1,102 @@
+#!/usr/bin/env python3
+# ===- extract-op-examples.py - Examples of op descriptions ---------------=== #
+#
+# Part of the muon-mlir Project, under the Apache License v2.0 with LLVM
+# Exceptions. See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#
+# ===----------------------------------------------------------------------=== #
+"""Prints the example of every operation that the given .td files define.
+
+Each example becomes a function whose arguments are the values that the example
+uses but does not define, with the types that the example prints, and a CHECK
+line that expects the operation. An operation without an example, or whose
+example does not contain it, is an error.
+"""
+
+import re
+import sys
+
+OP = re.compile(r"^def \w+ *: *Muon_\w*Op<\s*\"([a-z_0-9]+)\"", re.MULTILINE)
+EXAMPLE = re.compile(r"^ *Example:\s*```mlir\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
+VALUE = r"%\w+"
+
+
+def split_types(text):
+    """Splits a list of types at its top-level commas."""
+    types, depth = [""], 0
+    for previous, char in zip(" " + text, text):
+        if char in "<([":
+            depth += 1
+        elif char in ">)]" and not (char == ">" and previous == "-"):
+            depth -= 1
+        if char == "," and depth == 0:
+            types.append("")
+        else:
+            types[-1] += char
+    return [t.strip() for t in types]
+
+
+def types_of_values(text):
+    """Maps the values that one operation uses to their printed types."""
+    types = {}
+
+    def bind(values, printed):
+        if len(values) != len(printed):
+            sys.exit(f"{len(values)} values but {len(printed)} types in: {text}")
+        types.update(zip(values, printed))
+
+    # Groups, `name(%a, %b : t0, t1)`. What remains is `%a, %b … : t0, t1`.
+    group = re.compile(rf"\(((?:{VALUE}[, ]*)+) : ((?:[^()]|\([^()]*\))*)\)")
+    for values, printed in group.findall(text):
+        bind(re.findall(VALUE, values), split_types(printed))
+    rest = group.sub("", text)
+    for index in re.findall(rf"\[({VALUE})\]", rest):
+        types[index] = "index"
+    rest = re.sub(rf"\[{VALUE}\]", "", rest)
+    rest = re.sub(r"\{.*\}", "", rest)
+    operands, colon, printed = rest.partition(" : ")
+    values = re.findall(VALUE, operands)
+    if values:
+        bind(values, split_types(printed.split(" -> ")[0]))
+    return types
+
+
+def main(paths):
+    modules = []
+    for path in paths:
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        starts = [(m.group(1), m.start()) for m in OP.finditer(text)]
+        if len(starts) != len(re.findall(r"^def ", text, re.MULTILINE)):
+            sys.exit(f"{path}: a definition is not that of an operation")
+        ends = [start for _, start in starts[1:]] + [len(text)]
+        for (op, start), end in zip(starts, ends):
+            example = EXAMPLE.search(text, start, end)
+            if not example:
+                sys.exit(f"{path}: muon.{op} has no example")
+            lines = [line.strip() for line in example.group(1).splitlines()]
+            if not any(re.search(rf"\bmuon\.{op}\b", line) for line in lines):
+                sys.exit(f"{path}: the example of muon.{op} does not contain it")
+            defined, arguments = set(), {}
+            for line in lines:
+                results, assign, body = line.rpartition(" = muon.")
+                for value, printed in types_of_values("muon." + body).items():
+                    if value not in defined:
+                        arguments.setdefault(value, printed)
+                defined.update(re.findall(VALUE, results))
+            signature = ", ".join(f"{v}: {t}" for v, t in arguments.items())
+            modules.append(
+                f"// CHECK-LABEL: func.func @{op}(\n"
+                f"// CHECK: muon.{op}{{{{ |$}}}}\n"
+                f"func.func @{op}({signature}) attributes {{muon.entry}} {{\n"
+                + "".join(f"  {line}\n" for line in lines)
+                + "  return\n}\n"
+            )
+    if not modules:
+        sys.exit("no operation found")
+    print("// -----\n".join(modules), end="")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

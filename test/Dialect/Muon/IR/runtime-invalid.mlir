@@ -1,0 +1,175 @@
+// RUN: muon-opt %s --split-input-file --verify-diagnostics
+
+func.func @member_shape(%table: !muon.table<2x48x16xf32>, %i: index) {
+  // expected-error @below {{'muon.member' op expected 'memref<48x16xf32>' for a member of '!muon.table<2x48x16xf32>', found 'memref<16x48xf32>'}}
+  %0 = muon.member %table[%i] : !muon.table<2x48x16xf32> -> memref<16x48xf32>
+  return
+}
+
+// -----
+
+func.func @member_element_type(%table: !muon.table<2x48x16xf32>, %i: index) {
+  // expected-error @below {{'muon.member' op expected 'memref<48x16xf32>' for a member of '!muon.table<2x48x16xf32>', found 'memref<48x16xbf16>'}}
+  %0 = muon.member %table[%i] : !muon.table<2x48x16xf32> -> memref<48x16xbf16>
+  return
+}
+
+// -----
+
+func.func @member_layout(%table: !muon.table<2x48x16xf32>, %i: index) {
+  // expected-error @below {{'muon.member' op expected 'memref<48x16xf32>' for a member of '!muon.table<2x48x16xf32>', found 'memref<48x16xf32, strided<[32, 1]>>'}}
+  %0 = muon.member %table[%i]
+      : !muon.table<2x48x16xf32> -> memref<48x16xf32, strided<[32, 1]>>
+  return
+}
+
+// -----
+
+func.func @member_with_the_count(%table: !muon.table<2x48x16xf32>, %i: index) {
+  // expected-error @below {{'muon.member' op expected 'memref<48x16xf32>' for a member of '!muon.table<2x48x16xf32>', found 'memref<2x48x16xf32>'}}
+  %0 = muon.member %table[%i] : !muon.table<2x48x16xf32> -> memref<2x48x16xf32>
+  return
+}
+
+// -----
+
+func.func @member_of_stack(%stack: !muon.stack<2x48x16xf32>, %i: index) {
+  // expected-error @below {{invalid kind of type specified: expected muon.table, but found '!muon.stack<2x48x16xf32>'}}
+  %0 = muon.member %stack[%i] : !muon.stack<2x48x16xf32> -> memref<48x16xf32>
+  return
+}
+
+// -----
+
+func.func @member_of_stack_generic(%stack: !muon.stack<2x48x16xf32>, %i: index) {
+  // expected-error @below {{'muon.member' op operand #0 must be table of N pointers to buffers of one shape, but got '!muon.stack<2x48x16xf32>'}}
+  %0 = "muon.member"(%stack, %i) : (!muon.stack<2x48x16xf32>, index) -> memref<48x16xf32>
+  return
+}
+
+// -----
+
+func.func @member_index(%table: !muon.table<2x48x16xf32>, %i: i64) {
+  // expected-error @below {{'muon.member' op operand #1 must be index, but got 'i64'}}
+  %0 = "muon.member"(%table, %i) : (!muon.table<2x48x16xf32>, i64) -> memref<48x16xf32>
+  return
+}
+
+// -----
+
+func.func @slot_negative() attributes {muon.entry} {
+  // expected-error @below {{'muon.slot' op attribute 'index' failed to satisfy constraint: 64-bit signless integer attribute whose value is non-negative}}
+  %0 = muon.slot -1 : memref<f32>
+  return
+}
+
+// -----
+
+func.func @slot_dynamic() attributes {muon.entry} {
+  // expected-error @below {{'muon.slot' op result #0 must be statically shaped memref of any type values or table of N pointers to buffers of one shape, but got 'memref<?xf32>'}}
+  %0 = muon.slot 0 : memref<?xf32>
+  return
+}
+
+// -----
+
+func.func @slot_tensor() attributes {muon.entry} {
+  // expected-error @below {{'muon.slot' op result #0 must be statically shaped memref of any type values or table of N pointers to buffers of one shape, but got 'tensor<f32>'}}
+  %0 = muon.slot 0 : tensor<f32>
+  return
+}
+
+// -----
+
+func.func @arena_dynamic() attributes {muon.entry} {
+  // expected-error @below {{'muon.arena' op result #0 must be statically shaped memref of any type values, but got 'memref<?xi8>'}}
+  %0 = muon.arena : memref<?xi8>
+  return
+}
+
+// -----
+
+func.func @arena_table() attributes {muon.entry} {
+  // expected-error @below {{invalid kind of type specified: expected builtin.memref, but found '!muon.table<2xf32>'}}
+  %0 = muon.arena : !muon.table<2xf32>
+  return
+}
+
+// -----
+
+func.func @host_call_unknown(%n: i64) {
+  // expected-error @below {{'muon.host_call' op 'dsyrk' is not a function of the runtime}}
+  muon.host_call "dsyrk"(%n) : i64
+  return
+}
+
+// -----
+
+func.func @host_call_too_few(%n: i64) {
+  // expected-error @below {{'muon.host_call' op expected 8 arguments of 'ssyrk', found 1}}
+  muon.host_call "ssyrk"(%n) : i64
+  return
+}
+
+// -----
+
+func.func @host_call_too_many(%i: i64, %f: f32, %p: memref<2x2xf32>) {
+  // expected-error @below {{'muon.host_call' op expected 11 arguments of 'sgemm', found 12}}
+  muon.host_call "sgemm"(%i, %i, %i, %f, %p, %i, %p, %i, %f, %p, %i, %i)
+      : i64, i64, i64, f32, memref<2x2xf32>, i64, memref<2x2xf32>, i64, f32,
+        memref<2x2xf32>, i64, i64
+  return
+}
+
+// -----
+
+func.func @host_call_not_i32(%i: i64, %f: f32, %p: memref<2x2xf32>) {
+  // expected-error @below {{'muon.host_call' op argument #0 expected i32, found 'i64'}}
+  muon.host_call "ssyrk"(%i, %i, %i, %f, %p, %i, %p, %i)
+      : i64, i64, i64, f32, memref<2x2xf32>, i64, memref<2x2xf32>, i64
+  return
+}
+
+// -----
+
+func.func @host_call_not_i64(%t: i32, %i: i64, %x: index, %f: f32, %p: memref<2x2xf32>) {
+  // expected-error @below {{'muon.host_call' op argument #2 expected i64, found 'index'}}
+  muon.host_call "ssyrk"(%t, %i, %x, %f, %p, %i, %p, %i)
+      : i32, i64, index, f32, memref<2x2xf32>, i64, memref<2x2xf32>, i64
+  return
+}
+
+// -----
+
+func.func @host_call_not_f32(%t: i32, %i: i64, %f: f64, %p: memref<2x2xf32>) {
+  // expected-error @below {{'muon.host_call' op argument #3 expected f32, found 'f64'}}
+  muon.host_call "ssyrk"(%t, %i, %i, %f, %p, %i, %p, %i)
+      : i32, i64, i64, f64, memref<2x2xf32>, i64, memref<2x2xf32>, i64
+  return
+}
+
+// -----
+
+func.func @host_call_not_a_memref(%t: i32, %i: i64, %f: f32, %p: tensor<2x2xf32>) {
+  // expected-error @below {{'muon.host_call' op argument #4 expected a memref of f32, found 'tensor<2x2xf32>'}}
+  muon.host_call "ssyrk"(%t, %i, %i, %f, %p, %i, %p, %i)
+      : i32, i64, i64, f32, tensor<2x2xf32>, i64, tensor<2x2xf32>, i64
+  return
+}
+
+// -----
+
+func.func @host_call_memref_of_bf16(%t: i32, %i: i64, %f: f32, %p: memref<2x2xf32>, %c: memref<2x2xbf16>) {
+  // expected-error @below {{'muon.host_call' op argument #6 expected a memref of f32, found 'memref<2x2xbf16>'}}
+  muon.host_call "ssyrk"(%t, %i, %i, %f, %p, %i, %c, %i)
+      : i32, i64, i64, f32, memref<2x2xf32>, i64, memref<2x2xbf16>, i64
+  return
+}
+
+// -----
+
+func.func @host_call_no_callee(%n: i64) {
+  // expected-error @below {{'muon.host_call' op requires attribute 'callee'}}
+  "muon.host_call"(%n) : (i64) -> ()
+  return
+}

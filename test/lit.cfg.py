@@ -1,0 +1,31 @@
+# Configuration of the lit tests: which files are tests and how tools are found.
+import os
+
+import lit.formats
+
+config.name = "muon-mlir"
+config.test_format = lit.formats.ShTest(execute_external=False)
+config.suffixes = [".mlir", ".test"]
+config.excludes = ["Inputs", "unit", "integration", "reference"]
+config.test_source_root = os.path.dirname(__file__)
+config.test_exec_root = os.path.join(config.muon_obj_root, "test")
+
+config.environment["PATH"] = os.pathsep.join(
+    [
+        os.path.join(config.muon_obj_root, "bin"),
+        config.llvm_tools_dir,
+        config.environment.get("PATH", os.environ.get("PATH", "")),
+    ]
+)
+# A label that matches across functions, or a prefix that nothing uses, is a
+# mistake in a test.
+config.environment["FILECHECK_OPTS"] = (
+    "-enable-var-scope --allow-unused-prefixes=false --dump-input=fail"
+)
+if config.muon_sanitize:
+    # LLVM keeps its command-line options and pass registry until exit.
+    config.environment["ASAN_OPTIONS"] = "detect_leaks=0"
+    config.available_features.add("asan")
+
+config.substitutions.append(("%src_root", config.muon_src_root))
+config.substitutions.append(("%python", "/usr/bin/python3"))
