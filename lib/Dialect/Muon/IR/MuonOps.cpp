@@ -57,7 +57,7 @@ static ParseResult parseInPlaceOp(OpAsmParser &parser, OperationState &result) {
            << "' follows from the operands and cannot be given";
   // Properties are set from attributes without a diagnostic of their own.
   if (failed(OpT::verifyInherentAttrs(result.name, result.attributes, [&]() {
-        return parser.emitError(attrLoc)
+        return parser.emitError(parser.getNameLoc())
                << "'" << result.name.getStringRef() << "' op ";
       })))
     return failure();
@@ -105,7 +105,8 @@ static LogicalResult verifyInPlaceOp(InPlaceOpInterface op) {
   for (Value destination : op.getDestinations()) {
     if (llvm::count(op.getDestinations(), destination) > 1)
       return op->emitOpError("expected distinct destinations");
-    if (llvm::is_contained(op->getOperands().take_front(op.getNumInputs()),
+    if (isBuffer(destination.getType()) &&
+        llvm::is_contained(op->getOperands().take_front(op.getNumInputs()),
                            destination))
       return op->emitOpError("expected no destination among the inputs");
   }

@@ -34,7 +34,7 @@ func.func @member_with_the_count(%table: !muon.table<2x48x16xf32>, %i: index) {
 // -----
 
 func.func @member_of_stack(%stack: !muon.stack<2x48x16xf32>, %i: index) {
-  // expected-error @below {{invalid kind of type specified: expected muon.table, but found '!muon.stack<2x48x16xf32>'}}
+  // expected-error @below {{'muon.member' op operand #0 must be table of N pointers to buffers of one shape, but got '!muon.stack<2x48x16xf32>'}}
   %0 = muon.member %stack[%i] : !muon.stack<2x48x16xf32> -> memref<48x16xf32>
   return
 }

@@ -3,7 +3,7 @@
 
 // CHECK-LABEL: func.func @member(
 // CHECK-SAME:    %[[TABLE:[a-z0-9]+]]: !muon.table<2x48x16xf32>, %[[I:[a-z0-9]+]]: index)
-// CHECK:         %[[R:.+]] = muon.member %[[TABLE]][%[[I]]] : {{(!muon.table)?}}<2x48x16xf32> -> memref<48x16xf32>
+// CHECK:         %[[R:.+]] = muon.member %[[TABLE]][%[[I]]] : !muon.table<2x48x16xf32> -> memref<48x16xf32>
 // CHECK-NEXT:    return %[[R]] : memref<48x16xf32>
 func.func @member(
     %table: !muon.table<2x48x16xf32>, %i: index) -> memref<48x16xf32> {
@@ -13,7 +13,7 @@ func.func @member(
 
 // CHECK-LABEL: func.func @member_of_rank_0(
 // CHECK-SAME:    %[[TABLE:[a-z0-9]+]]: !muon.table<2xbf16>, %[[I:[a-z0-9]+]]: index)
-// CHECK:         %[[R:.+]] = muon.member %[[TABLE]][%[[I]]] : {{(!muon.table)?}}<2xbf16> -> memref<bf16>
+// CHECK:         %[[R:.+]] = muon.member %[[TABLE]][%[[I]]] : !muon.table<2xbf16> -> memref<bf16>
 // CHECK-NEXT:    return %[[R]] : memref<bf16>
 func.func @member_of_rank_0(
     %table: !muon.table<2xbf16>, %i: index) -> memref<bf16> {

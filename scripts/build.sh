@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Configures and builds a preset (default: release); prints the log only if
+# something fails.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+preset=${1:-release}
+shift || true
+
+mkdir -p "build/$preset"
+log="build/$preset/build.log"
+if ! { cmake --preset "$preset" && cmake --build --preset "$preset" "$@"; } \
+    >"$log" 2>&1; then
+  grep -E 'error|FAILED|CMake Error' -A 5 "$log" | head -n 60 >&2
+  echo "build: error: preset $preset failed; the whole log is in $log" >&2
+  exit 1
+fi
