@@ -108,8 +108,10 @@ LogicalResult PlanArenaPass::plan(func::FuncOp function) {
     Value shift = arith::ConstantIndexOp::create(builder, op.getLoc(), offset);
     Value view = memref::ViewOp::create(builder, op.getLoc(), op.getType(),
                                         buffer, shift, ValueRange());
-    op.replaceAllUsesWith(view);
-    op.erase();
+    op.getResult().replaceAllUsesWith(view);
   }
+  // Only now: the builder inserts before the first of them.
+  for (memref::AllocOp op : allocs)
+    op.erase();
   return success();
 }
