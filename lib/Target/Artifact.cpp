@@ -74,8 +74,12 @@ static void optimize(llvm::Module &module, const CpuTarget &target) {
   for (llvm::Function &function : module) {
     if (function.isDeclaration())
       continue;
-    if (function.getName() != kEntry)
+    if (function.getName() != kEntry) {
       function.setLinkage(llvm::GlobalValue::InternalLinkage);
+      // Each is called once and long: inlined again, they would make one
+      // function whose optimization takes more than linear time.
+      function.addFnAttr(llvm::Attribute::NoInline);
+    }
     function.addFnAttr("target-cpu", target.machine->getTargetCPU());
     function.addFnAttr("target-features",
                        target.machine->getTargetFeatureString());

@@ -370,5 +370,16 @@ class Tolerances(unittest.TestCase):
             self.assertEqual(comparison.failures(), [])
 
 
+def main() -> int:
+    """Runs all tests and ends with one line: the total."""
+    suite = unittest.defaultTestLoader.loadTestsFromModule(sys.modules[__name__])
+    result = unittest.TextTestRunner(verbosity=1).run(suite)
+    failed = len(result.failures) + len(result.errors)
+    skipped = len(result.skipped)
+    print(f"{result.testsRun - failed - skipped} passed, {failed} failed, "
+          f"{skipped} skipped", flush=True)
+    return 1 if failed else 0
+
+
 if __name__ == "__main__":
-    unittest.main()
+    sys.exit(main())

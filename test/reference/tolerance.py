@@ -238,7 +238,9 @@ def check_trajectory(plan: Plan, params: Mapping[str, Tensor],
         error = _norms(out_params[p.name].values() - reference) / unit
         plain = np.max([_norms(q.params[p.name].values() - reference)
                         for q in plains], axis=0) / unit
-        floor = (FLOOR * moved[p.name] + UNIT * _norms(reference)) / unit
+        # Every step rounds its decay factor and its result to f32.
+        floor = (FLOOR * moved[p.name] +
+                 UNIT * len(grads) * _norms(reference)) / unit
         found += [Finding(p.name, len(grads), float(e), float(t))
                   for e, t in zip(error, FACTOR * plain + floor)]
     return sorted(found, key=lambda f: -f.ratio)

@@ -179,8 +179,12 @@ struct LowerEntryPass
   void passHost(func::FuncOp step) {
     SymbolTable symbols(getOperation());
     llvm::SetVector<func::FuncOp> needsHost;
-    getOperation().walk([&](HostCallOp op) {
-      needsHost.insert(op->getParentOfType<func::FuncOp>());
+    DenseMap<Operation *, SmallVector<func::CallOp>> calls;
+    getOperation().walk([&](Operation *op) {
+      if (isa<HostCallOp>(op))
+        needsHost.insert(op->getParentOfType<func::FuncOp>());
+      if (auto call = dyn_cast<func::CallOp>(op))
+        calls[symbols.lookup(call.getCallee())].push_back(call);
     });
     Type pointer = LLVM::LLVMPointerType::get(&getContext());
     for (size_t i = 0; i < needsHost.size(); ++i) {
@@ -195,19 +199,17 @@ struct LowerEntryPass
                                                              MuonDialect::kHost),
                                              UnitAttr::get(&getContext()))),
           function.getLoc());
-      auto uses = SymbolTable::getSymbolUses(function, getOperation());
-      for (const SymbolTable::SymbolUse &use : *uses)
-        needsHost.insert(use.getUser()->getParentOfType<func::FuncOp>());
+      for (func::CallOp call : calls.lookup(function))
+        needsHost.insert(call->getParentOfType<func::FuncOp>());
     }
-    getOperation().walk([&](func::CallOp call) {
-      auto callee = symbols.lookup<func::FuncOp>(call.getCallee());
-      if (callee == step || !needsHost.contains(callee))
-        return;
-      auto caller = call->getParentOfType<func::FuncOp>();
-      Value host = caller == step ? caller.getArgument(0)
-                                  : caller.getArguments().back();
-      call.getOperandsMutable().append(host);
-    });
+    // Only now: callers that need the host have it as an argument.
+    for (func::FuncOp function : needsHost)
+      for (func::CallOp call : calls.lookup(function)) {
+        auto caller = call->getParentOfType<func::FuncOp>();
+        Value host = caller == step ? caller.getArgument(0)
+                                    : caller.getArguments().back();
+        call.getOperandsMutable().append(host);
+      }
   }
 
   LogicalResult lower(func::FuncOp step) {

@@ -187,7 +187,6 @@ static func::FuncOp getFinishFunction(OpBuilder &builder, ModuleOp module,
   auto function = func::FuncOp::create(
       builder, loc, name, builder.getFunctionType(inputs, {}));
   function.setPrivate();
-  function.setNoInline(true);
   Block *body = function.addEntryBlock();
   builder.setInsertionPointToEnd(body);
   ProductBuilder(builder, loc)

@@ -77,7 +77,6 @@ struct OutlineLoopsPass
         builder.getFunctionType(TypeRange(ValueRange(arguments)),
                                 loop->getResultTypes()));
     function.setPrivate();
-    function.setNoInline(true);
     symbols.insert(function);
 
     IRMapping map;
