@@ -74,6 +74,10 @@ mlir::muon::importSafetensors(MLIRContext &context, llvm::StringRef path,
   if (!file)
     return llvm::createStringError(error);
 
+  if (file->tensors().empty())
+    return llvm::createStringError(path +
+                                   " has no tensors; nothing to optimize");
+
   OpBuilder builder(&context);
   Location unknown = FileLineColLoc::get(&context, path, 0, 0);
   OwningOpRef<ModuleOp> module = ModuleOp::create(unknown);

@@ -392,9 +392,9 @@ bool RulesParser::steps(const json::Object &object, StringRef path,
   if (!value)
     return true;
   std::optional<int64_t> integer = toInteger(*value);
-  if (!integer || *integer < 0 || *integer > Rules::maxSteps)
+  if (!integer || *integer < 1 || *integer > Rules::maxSteps)
     return failType(jsonMemberPath(path, "steps"),
-                    "an integer from 0 to " + Twine(Rules::maxSteps), *value);
+                    "an integer from 1 to " + Twine(Rules::maxSteps), *value);
   out = *integer;
   return true;
 }

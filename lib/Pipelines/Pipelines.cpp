@@ -133,8 +133,13 @@ void mlir::muon::buildCpuPipeline(OpPassManager &pm, Phase from, Phase to) {
 
 namespace {
 struct CpuPipelineOptions : public PassPipelineOptions<CpuPipelineOptions> {
-  Option<std::string> to{*this, "to", llvm::cl::desc("Last phase"),
-                         llvm::cl::init("llvm")};
+  Option<Phase> to{
+      *this, "to", llvm::cl::desc("Last phase"), llvm::cl::init(Phase::LLVM),
+      llvm::cl::values(clEnumValN(Phase::Step, "step", ""),
+                       clEnumValN(Phase::Math, "math", ""),
+                       clEnumValN(Phase::Buffers, "buffers", ""),
+                       clEnumValN(Phase::Loops, "loops", ""),
+                       clEnumValN(Phase::LLVM, "llvm", ""))};
 };
 } // namespace
 
@@ -149,7 +154,6 @@ void mlir::muon::registerPipelines() {
   PassPipelineRegistration<CpuPipelineOptions>(
       "muon-cpu-pipeline", "All phases for the CPU, up to one",
       [](OpPassManager &pm, const CpuPipelineOptions &options) {
-        buildCpuPipeline(pm, Phase::Step,
-                         symbolizePhase(options.to).value_or(Phase::LLVM));
+        buildCpuPipeline(pm, Phase::Step, options.to);
       });
 }

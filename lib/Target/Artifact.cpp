@@ -16,6 +16,8 @@
 #include "llvm/ADT/ScopeExit.h"
 #include "llvm/Analysis/TargetLibraryInfo.h"
 #include "llvm/Config/llvm-config.h"
+#include "llvm/IR/InstIterator.h"
+#include "llvm/IR/Instructions.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Passes/PassBuilder.h"
@@ -142,13 +144,21 @@ static LogicalResult link(ModuleOp module, StringRef object, StringRef output) {
   return module.emitError("the linker failed: ") << StringRef(message).trim();
 }
 
-LogicalResult muon::writeArtifact(ModuleOp module,
-                                  const ArtifactOptions &options,
+/// Whether code converts from or to f16, which x86 has an instruction for only
+/// with F16C.
+static bool convertsHalf(const llvm::Module &module) {
+  for (const llvm::Function &function : module)
+    for (const llvm::Instruction &instruction : llvm::instructions(function))
+      if (auto *cast = dyn_cast<llvm::CastInst>(&instruction))
+        if (cast->getSrcTy()->getScalarType()->isHalfTy() ||
+            cast->getDestTy()->getScalarType()->isHalfTy())
+          return true;
+  return false;
+}
+
+LogicalResult muon::writeArtifact(ModuleOp module, const CpuTarget &target,
                                   StringRef path) {
-  llvm::Expected<CpuTarget> target = createCpuTarget(options.cpu);
-  if (!target)
-    return module.emitError(llvm::toString(target.takeError()));
-  FailureOr<std::string> manifest = completeManifest(module, *target);
+  FailureOr<std::string> manifest = completeManifest(module, target);
   if (failed(manifest))
     return failure();
 
@@ -157,10 +167,15 @@ LogicalResult muon::writeArtifact(ModuleOp module,
       translateModuleToLLVMIR(module, context);
   if (!llvmModule)
     return module.emitError("translation to LLVM IR failed");
-  llvmModule->setTargetTriple(target->machine->getTargetTriple());
-  llvmModule->setDataLayout(target->machine->createDataLayout());
+  llvmModule->setTargetTriple(target.machine->getTargetTriple());
+  llvmModule->setDataLayout(target.machine->createDataLayout());
   addManifest(*llvmModule, *manifest);
-  optimize(*llvmModule, *target);
+  if (target.machine->getTargetTriple().isX86() &&
+      !llvm::is_contained(target.features, "f16c") && convertsHalf(*llvmModule))
+    return module.emitError("f16 storage needs a processor with F16C, such as "
+                            "x86-64-v3; found ")
+           << target.cpu;
+  optimize(*llvmModule, target);
 
   SmallString<128> object;
   int descriptor;
@@ -172,7 +187,7 @@ LogicalResult muon::writeArtifact(ModuleOp module,
   {
     llvm::raw_fd_ostream os(descriptor, /*shouldClose=*/true);
     llvm::legacy::PassManager codegen;
-    if (target->machine->addPassesToEmitFile(
+    if (target.machine->addPassesToEmitFile(
             codegen, os, nullptr, llvm::CodeGenFileType::ObjectFile))
       return module.emitError("this target cannot emit object files");
     codegen.run(*llvmModule);
@@ -183,24 +198,7 @@ LogicalResult muon::writeArtifact(ModuleOp module,
     }
   }
 
-  // Linked beside its destination, so that the last act is a rename.
-  llvm::Expected<llvm::sys::fs::TempFile> library =
-      llvm::sys::fs::TempFile::create(path + ".tmp-%%%%%%",
-                                      llvm::sys::fs::all_read |
-                                          llvm::sys::fs::all_write);
-  if (!library)
-    return module.emitError("cannot write '")
-           << path << "': " << llvm::toString(library.takeError());
-  if (failed(link(module, object, library->TmpName))) {
-    llvm::consumeError(library->discard());
-    return failure();
-  }
-  llvm::sys::fs::setPermissions(library->TmpName,
-                                llvm::sys::fs::perms(0755));
-  if (llvm::Error error = library->keep(path))
-    return module.emitError("cannot write '")
-           << path << "': " << llvm::toString(std::move(error));
-  return success();
+  return link(module, object, path);
 }
 
 void muon::registerArtifactTranslations(DialectRegistry &registry) {

@@ -15,6 +15,7 @@
 #include "mlir/Support/Timing.h"
 #include "muon-mlir/Pipelines/Pipelines.h"
 #include "muon-mlir/Target/Artifact.h"
+#include "muon-mlir/Target/CpuTarget.h"
 #include "muon-mlir/Tools/InitAll.h"
 #include "muon-mlir/Tools/Support.h"
 #include "llvm/Support/CommandLine.h"
@@ -67,6 +68,55 @@ static OwningOpRef<ModuleOp> parse(llvm::SourceMgr &sourceMgr,
   return parseSourceFile<ModuleOp>(sourceMgr, ParserConfig(&context));
 }
 
+/// Everything after the command line. Returns the exit code.
+static int compile(llvm::SourceMgr &sourceMgr, const Options &options,
+                   Phase last, const CpuTarget &target) {
+  DialectRegistry registry;
+  registerCompilerDialects(registry);
+  MLIRContext context(registry, MLIRContext::Threading::DISABLED);
+  // A module would be printed whole.
+  context.printOpOnDiagnostic(false);
+  SourceMgrDiagnosticHandler diagnostics(sourceMgr, &context);
+  OwningOpRef<ModuleOp> module = parse(sourceMgr, context);
+  if (!module)
+    return 1;
+
+  DefaultTimingManager timing;
+  applyDefaultTimingManagerCLOptions(timing);
+  TimingScope timingScope = timing.getRootScope();
+  PassManager pm(&context);
+  if (failed(applyPassManagerCLOptions(pm)))
+    return 1;
+  pm.enableTiming(timingScope);
+  buildCpuPipeline(pm, Phase::Step, last);
+  if (failed(pm.run(*module)))
+    return 1;
+
+  if (!options.compileTo.empty()) {
+    if (llvm::Error error =
+            writeFile(options.output, [&](llvm::raw_ostream &os) {
+              module->print(os);
+            }))
+      return reportError(kTool, std::move(error));
+    return 0;
+  }
+  TimingScope codegen = timingScope.nest("Code generation");
+  bool reported = false;
+  llvm::Error error =
+      replaceFile(options.output, [&](StringRef temporary) -> llvm::Error {
+        if (succeeded(writeArtifact(*module, target, temporary)))
+          return llvm::Error::success();
+        reported = true;
+        return llvm::createStringError("no artifact");
+      });
+  if (!error)
+    return 0;
+  if (!reported)
+    return reportError(kTool, std::move(error));
+  llvm::consumeError(std::move(error));
+  return 1;
+}
+
 int mlir::muon::compileMain(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
   Options options;
@@ -94,40 +144,16 @@ int mlir::muon::compileMain(int argc, char **argv) {
                 "is printed with --compile-to");
   }
 
+  llvm::Expected<CpuTarget> target = createCpuTarget(options.cpu);
+  if (!target)
+    return reportError(kTool, target.takeError());
+
   auto buffer = llvm::MemoryBuffer::getFileOrSTDIN(options.input);
   if (!buffer)
     return fail("cannot read '" + options.input +
                 "': " + buffer.getError().message());
   llvm::SourceMgr sourceMgr;
   sourceMgr.AddNewSourceBuffer(std::move(*buffer), llvm::SMLoc());
-
-  DialectRegistry registry;
-  registerCompilerDialects(registry);
-  MLIRContext context(registry, MLIRContext::Threading::DISABLED);
-  SourceMgrDiagnosticHandler diagnostics(sourceMgr, &context);
-  OwningOpRef<ModuleOp> module = parse(sourceMgr, context);
-  if (!module)
-    return 1;
-
-  DefaultTimingManager timing;
-  applyDefaultTimingManagerCLOptions(timing);
-  TimingScope timingScope = timing.getRootScope();
-  PassManager pm(&context);
-  if (failed(applyPassManagerCLOptions(pm)))
-    return 1;
-  pm.enableTiming(timingScope);
-  buildCpuPipeline(pm, Phase::Step, last);
-  if (failed(pm.run(*module)))
-    return 1;
-
-  if (!options.compileTo.empty()) {
-    if (llvm::Error error =
-            writeFile(options.output, [&](llvm::raw_ostream &os) {
-              module->print(os);
-            }))
-      return reportError(kTool, std::move(error));
-    return 0;
-  }
-  TimingScope codegen = timingScope.nest("Code generation");
-  return failed(writeArtifact(*module, {options.cpu}, options.output));
+  return runWithLargeStack(
+      [&] { return compile(sourceMgr, options, last, *target); });
 }

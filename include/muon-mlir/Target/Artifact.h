@@ -10,25 +10,22 @@
 #define MUON_MLIR_TARGET_ARTIFACT_H
 
 #include "mlir/Support/LLVM.h"
-#include <string>
 
 namespace mlir {
 class DialectRegistry;
 class ModuleOp;
 namespace muon {
 
-struct ArtifactOptions {
-  /// `native`, or a processor that LLVM knows (`x86-64-v3`, `znver4`, …).
-  std::string cpu = "native";
-};
+struct CpuTarget;
 
 /// Registers what translation of a step to LLVM IR needs.
 void registerArtifactTranslations(DialectRegistry &registry);
 
 /// Writes `module`, a step in the LLVM dialect with `muon.manifest`, as the
 /// shared library described in docs/artifact.md to `path`. Errors are reported
-/// at the module; then nothing is left at `path` that was not there before.
-LogicalResult writeArtifact(ModuleOp module, const ArtifactOptions &options,
+/// at the module; what is at `path` then is undefined, so give the name of a
+/// temporary file.
+LogicalResult writeArtifact(ModuleOp module, const CpuTarget &target,
                             StringRef path);
 
 } // namespace muon

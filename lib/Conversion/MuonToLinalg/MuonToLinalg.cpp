@@ -337,8 +337,16 @@ struct LowerNormalize : public OpRewritePattern<NormalizeOp> {
                     arith.sqrt(sum)),
           arith.mul(arith.f64(op.getEps().convertToDouble()), unit));
       Value factor = arith.toF32(arith.div(arith.f64(1.0), norm));
-      Value isPositive = arith.less(arith.f64(0.0), sum);
-      arith.store(arith.select(isPositive, factor, arith.f32(0.0)),
+      // A norm that is not finite has to show in the result: a factor of 0 would
+      // make BLAS skip the product.
+      double infinity = std::numeric_limits<double>::infinity();
+      Value isFinite = arith.less(sum, arith.f64(infinity));
+      Value nan = arith.f32(std::numeric_limits<double>::quiet_NaN());
+      factor = arith.select(isFinite, factor, nan);
+      Value isZero = arith::CmpFOp::create(rewriter, op.getLoc(),
+                                           arith::CmpFPredicate::OEQ, sum,
+                                           arith.f64(0.0));
+      arith.store(arith.select(isZero, arith.f32(0.0), factor),
                   op.getFactor().front(), i);
     });
     rewriter.eraseOp(op);

@@ -71,8 +71,12 @@ func.func @advance(%t: memref<i64>) {
 // CHECK: %[[D:.+]] = arith.addf %[[A]], %[[B]]
 // CHECK: %[[INV:.+]] = arith.divf %{{.+}}, %[[D]] : f64
 // CHECK: %[[INV32:.+]] = arith.truncf %[[INV]]
-// CHECK: %[[POSITIVE:.+]] = arith.cmpf olt, %{{.+}}, %[[SUM]] : f64
-// CHECK: %[[R:.+]] = arith.select %[[POSITIVE]], %[[INV32]], %{{.+}} : f32
+// CHECK: %[[INF:.+]] = arith.constant 0x7FF0000000000000 : f64
+// CHECK: %[[FINITE:.+]] = arith.cmpf olt, %[[SUM]], %[[INF]] : f64
+// CHECK: %[[NAN:.+]] = arith.constant 0x7FC00000 : f32
+// CHECK: %[[FACTOR:.+]] = arith.select %[[FINITE]], %[[INV32]], %[[NAN]] : f32
+// CHECK: %[[ZERO:.+]] = arith.cmpf oeq, %[[SUM]], %{{.+}} : f64
+// CHECK: %[[R:.+]] = arith.select %[[ZERO]], %{{.+}}, %[[FACTOR]] : f32
 // CHECK: memref.store %[[R]], %[[F]][%[[I]]]
 func.func @normalize(%s: memref<2xf64>, %u: memref<2xf64>, %f: memref<2xf32>) {
   muon.normalize sums(%s : memref<2xf64>) unit(%u : memref<2xf64>) factor(%f : memref<2xf32>) {eps = 0.25 : f64, safety = 1.5 : f64}

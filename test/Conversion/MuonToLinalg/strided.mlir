@@ -4,7 +4,6 @@
 // The lowerings take buffers for whole and contiguous. Part of one, which is
 // what a slice of a tensor becomes, must be refused or treated as what it is:
 // not read from where the whole begins.
-// XFAIL: *
 
 // CHECK: error: {{.*}}strided<[16, 1], offset: 256>
 func.func @rows(%g: memref<48x16xf32>, %s: memref<1xf64>) {

@@ -160,12 +160,12 @@ TEST(RulesError, NonFiniteNumbers) {
 TEST(RulesError, Steps) {
   EXPECT_EQ(errorOf(R"({"rules": [{"match": "a"}, {"match": "b"},
                                   {"match": "c", "steps": -3}]})"),
-            prefix + "rules[2].steps: expected an integer from 0 to 100, "
+            prefix + "rules[2].steps: expected an integer from 1 to 100, "
                      "found -3");
   for (const char *value : {"101", "2.5", "\"5\"", "null", "true", "1e999",
                             "1e18", "9223372036854775808", "-1e-9"})
     expectContains(muonError(std::string("\"steps\": ") + value),
-                   "muon.steps: expected an integer from 0 to 100, found ");
+                   "muon.steps: expected an integer from 1 to 100, found ");
 }
 
 TEST(RulesError, Booleans) {

@@ -49,6 +49,13 @@ static bool isSaneShape(ArrayRef<int64_t> shape) {
   return true;
 }
 
+/// Whether the elements of a memref lie one after the other from its address
+/// on, which lowering relies on; true for tensors.
+static bool isContiguous(Type type) {
+  auto memref = dyn_cast<MemRefType>(type);
+  return !memref || memref.getLayout().isIdentity();
+}
+
 template <typename TypeT>
 static Type parseCounted(AsmParser &parser) {
   SmallVector<int64_t> dims;
@@ -166,7 +173,7 @@ std::optional<ParameterShape> muon::getParameterShape(Type type) {
   if (!isa<RankedTensorType, MemRefType>(type))
     return std::nullopt;
   auto shaped = cast<ShapedType>(type);
-  if (!isSaneShape(shaped.getShape()))
+  if (!isSaneShape(shaped.getShape()) || !isContiguous(type))
     return std::nullopt;
   fill(shaped.getShape(), shaped.getElementType());
   return result;
@@ -190,7 +197,7 @@ static bool isShaped(Type type, int64_t rank, Predicate isElement) {
     return false;
   auto shaped = cast<ShapedType>(type);
   return shaped.getRank() == rank && isSaneShape(shaped.getShape()) &&
-         isElement(shaped.getElementType());
+         isContiguous(type) && isElement(shaped.getElementType());
 }
 
 bool muon::isF32Batch(Type type) {

@@ -27,6 +27,25 @@ static Value getOrigin(Value value) {
   return value;
 }
 
+/// Arguments that a step may not update.
+static LogicalResult checkWritable(InPlaceOpInterface op,
+                                   OpOperand &destination) {
+  auto argument = dyn_cast<BlockArgument>(getOrigin(destination.get()));
+  auto function = argument ? dyn_cast<func::FuncOp>(
+                                 argument.getOwner()->getParentOp())
+                           : func::FuncOp();
+  if (!function)
+    return success();
+  auto role = function.getArgAttrOfType<RoleAttr>(argument.getArgNumber(),
+                                                  MuonDialect::kRole);
+  if (role && (role.getValue() == Role::Gradient ||
+               isScalarRole(role.getValue())))
+    return op->emitOpError("updates argument #")
+           << argument.getArgNumber() << " of the step, which is a "
+           << stringifyRole(role.getValue()) << " and read only";
+  return success();
+}
+
 /// Uses of `destination` that see its value after `op` updated it.
 static LogicalResult checkUses(InPlaceOpInterface op, OpOperand &destination) {
   for (OpOperand &use : destination.get().getUses()) {
@@ -61,7 +80,8 @@ struct CheckInPlacePass
         for (OpOperand &operand : op->getOpOperands())
           if (inPlace.isDestination(operand) &&
               !isBuffer(operand.get().getType()) &&
-              failed(checkUses(inPlace, operand)))
+              (failed(checkWritable(inPlace, operand)) ||
+               failed(checkUses(inPlace, operand))))
             return WalkResult::interrupt();
       if (auto ret = dyn_cast<func::ReturnOp>(op))
         if (failed(checkReturn(ret)))
@@ -83,8 +103,8 @@ struct CheckInPlacePass
       auto argument = dyn_cast<BlockArgument>(origin);
       if (!argument || argument.getOwner()->getParentOp() != function)
         return op.emitOpError("result #")
-               << index << " expected an updated argument of the step, found "
-               << value;
+               << index << " expected an updated argument of the step, found a "
+               << value.getType() << " of other origin";
       if (!seen.insert(origin).second)
         return op.emitOpError("result #")
                << index << " updates argument #" << argument.getArgNumber()

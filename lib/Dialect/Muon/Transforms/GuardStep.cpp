@@ -27,16 +27,50 @@ static Value getBufferCondition(Operation &op) {
   return condition && isBuffer(condition.getType()) ? condition : Value();
 }
 
+/// Whether `value` is scratch memory: all that an arena or an allocation holds
+/// is gone after the step.
+static bool isScratch(Value value) {
+  Operation *op = value.getDefiningOp();
+  while (auto view = dyn_cast_or_null<memref::ViewOp>(op))
+    op = view.getSource().getDefiningOp();
+  return isa_and_nonnull<ArenaOp, memref::AllocOp>(op);
+}
+
 /// Whether an operation may move under a condition that it does not name: it
-/// has no result and touches scratch memory only, so nobody misses what it did
-/// not do.
-static bool isSkippable(Operation &op) {
+/// only writes scratch memory that nothing after `last` looks at.
+static bool isSkippable(Operation &op, Operation *last) {
   auto inPlace = dyn_cast<InPlaceOpInterface>(op);
   if (!inPlace || op.getNumResults() != 0)
     return false;
-  return llvm::all_of(inPlace.getDestinations(), [](Value value) {
-    return !isa<BlockArgument>(value);
+  return llvm::all_of(inPlace.getDestinations(), [&](Value value) {
+    return isScratch(value) && llvm::all_of(value.getUsers(), [&](Operation *user) {
+             Operation *outer = op.getBlock()->findAncestorOpInBlock(*user);
+             return outer && !last->isBeforeInBlock(outer);
+           });
   });
+}
+
+/// The last operation of the run that starts with `first` and may stand under
+/// its condition as a whole.
+static Operation *findLast(Operation *first, Value condition) {
+  SmallVector<Operation *> ends = {first};
+  for (Operation *next = first->getNextNode(); next;
+       next = next->getNextNode()) {
+    Value nextCondition = getBufferCondition(*next);
+    if (nextCondition == condition)
+      ends.push_back(next);
+    else if (nextCondition || !isa<InPlaceOpInterface>(next))
+      break;
+  }
+  // The longest run whose unconditional operations nobody misses after it.
+  for (Operation *last : llvm::reverse(ends)) {
+    bool ok = true;
+    for (Operation *op = first; ok && op != last; op = op->getNextNode())
+      ok = getBufferCondition(*op) == condition || isSkippable(*op, last);
+    if (ok)
+      return last;
+  }
+  return first;
 }
 
 namespace {
@@ -56,18 +90,7 @@ struct GuardStepPass : public muon::impl::GuardStepPassBase<GuardStepPass> {
       Value condition = getBufferCondition(*op);
       if (!condition)
         continue;
-      // As far as the last operation with this condition such that all between
-      // may be skipped with it.
-      Operation *last = op;
-      for (Operation *next = op->getNextNode(); next;
-           next = next->getNextNode()) {
-        Value nextCondition = getBufferCondition(*next);
-        if (nextCondition == condition)
-          last = next;
-        else if (nextCondition || !isSkippable(*next))
-          break;
-      }
-
+      Operation *last = findLast(op, condition);
       OpBuilder builder(op);
       Value flag = memref::LoadOp::create(builder, op->getLoc(), condition);
       auto ifOp = scf::IfOp::create(builder, op->getLoc(), flag,

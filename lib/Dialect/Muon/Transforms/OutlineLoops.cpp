@@ -14,6 +14,7 @@
 #include "mlir/IR/Matchers.h"
 #include "mlir/IR/SymbolTable.h"
 #include "mlir/Transforms/RegionUtils.h"
+#include "muon-mlir/Dialect/Muon/IR/MuonDialect.h"
 #include "muon-mlir/Dialect/Muon/Transforms/Passes.h"
 
 namespace mlir::muon {

@@ -13,6 +13,7 @@
 #include "muon-mlir/Dialect/Muon/IR/MuonOps.h"
 #include "muon-mlir/Dialect/Muon/Transforms/ArenaPlanner.h"
 #include "muon-mlir/Dialect/Muon/Transforms/Passes.h"
+#include "llvm/Support/MathExtras.h"
 
 namespace mlir::muon {
 #define GEN_PASS_DEF_PLANARENAPASS
@@ -28,6 +29,12 @@ struct PlanArenaPass : public muon::impl::PlanArenaPassBase<PlanArenaPass> {
   using Base::Base;
 
   void runOnOperation() override {
+    if (alignment <= 0 || !llvm::isPowerOf2_64(alignment)) {
+      getOperation()->emitError("'muon-plan-arena' expected an alignment that "
+                                "is a power of two, found ")
+          << alignment;
+      return signalPassFailure();
+    }
     WalkResult result = getOperation()->walk([&](func::FuncOp function) {
       return !function.isExternal() && failed(plan(function))
                  ? WalkResult::interrupt()
@@ -42,6 +49,18 @@ struct PlanArenaPass : public muon::impl::PlanArenaPassBase<PlanArenaPass> {
 
 } // namespace
 
+/// Size of a scratch buffer, or nullopt if it is none that can be planned.
+static std::optional<int64_t> getBytes(MemRefType type) {
+  if (!type.hasStaticShape() || !type.getLayout().isIdentity() ||
+      !type.getElementType().isIntOrFloat())
+    return std::nullopt;
+  int64_t bytes = llvm::divideCeil(type.getElementTypeBitWidth(), 8u);
+  for (int64_t dim : type.getShape())
+    if (llvm::MulOverflow(bytes, dim, bytes))
+      return std::nullopt;
+  return bytes < (int64_t(1) << 62) ? std::optional(bytes) : std::nullopt;
+}
+
 /// Extends `interval` to every operation of `block` that uses `buffer` or a
 /// view of it.
 static LogicalResult extendToUses(Value buffer, Block &block,
@@ -50,7 +69,10 @@ static LogicalResult extendToUses(Value buffer, Block &block,
   for (Operation *user : buffer.getUsers()) {
     Operation *outer = block.findAncestorOpInBlock(*user);
     if (!outer)
-      return user->emitOpError("uses a scratch buffer in another function");
+      return user->emitOpError("uses a scratch buffer outside of the block "
+                               "that is planned");
+    if (isa<memref::DeallocOp>(user))
+      return user->emitOpError("frees scratch memory that the arena holds");
     interval.first = std::min(interval.first, times.lookup(outer));
     interval.last = std::max(interval.last, times.lookup(outer));
     if (isa<ViewLikeOpInterface>(user)) {
@@ -75,19 +97,19 @@ LogicalResult PlanArenaPass::plan(func::FuncOp function) {
   SmallVector<BufferInterval> intervals;
   WalkResult result = function.walk([&](memref::AllocOp op) {
     MemRefType type = op.getType();
-    if (!type.hasStaticShape() || !type.getLayout().isIdentity()) {
-      op.emitOpError("expected a static, contiguous scratch buffer, found ")
+    std::optional<int64_t> bytes = getBytes(type);
+    if (!bytes) {
+      op.emitOpError("expected a static, contiguous scratch buffer of numbers "
+                     "of less than 2^62 bytes, found ")
           << type;
       return WalkResult::interrupt();
     }
-    int64_t bytes = llvm::divideCeil(type.getElementTypeBitWidth(), 8u) *
-                    type.getNumElements();
-    BufferInterval interval = {bytes, std::numeric_limits<int64_t>::max(), -1};
+    BufferInterval interval = {*bytes, std::numeric_limits<int64_t>::max(), -1};
     if (failed(extendToUses(op, block, times, interval)))
       return WalkResult::interrupt();
     allocs.push_back(op);
     intervals.push_back(interval);
-    totalBytes += bytes;
+    totalBytes += *bytes;
     return WalkResult::advance();
   });
   if (result.wasInterrupted())

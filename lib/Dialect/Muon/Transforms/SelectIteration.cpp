@@ -46,10 +46,14 @@ struct SelectIterationPass
       Side side = rows <= cols ? Side::Left : Side::Right;
       op.setSide(side);
       std::string reason =
-          llvm::formatv("side {0}: the Gram matrix is {1}x{1}, not {2}x{2}",
-                        stringifySide(side), std::min(rows, cols),
-                        std::max(rows, cols))
-              .str();
+          rows == cols
+              ? llvm::formatv("side {0}: the matrix is square",
+                              stringifySide(side))
+                    .str()
+              : llvm::formatv("side {0}: the Gram matrix is {1}x{1}, not {2}x{2}",
+                              stringifySide(side), std::min(rows, cols),
+                              std::max(rows, cols))
+                    .str();
       remark("Side") << reason;
     }
 

@@ -54,6 +54,7 @@ private:
   std::optional<OperandKind> classify(InPlaceOpInterface op,
                                       OpOperand &operand);
   DictionaryAttr getKey(const Candidate &candidate);
+  ArrayAttr getSumsKey(InPlaceOpInterface op, Value argument);
   bool isOwned(Value argument, ArrayRef<Operation *> users);
   void groupArguments(ArrayRef<Candidate> group);
   void addGroup(ArrayRef<Value> members, bool isStack);
@@ -129,7 +130,45 @@ std::optional<Candidate> Stacker::getCandidate(InPlaceOpInterface op) {
   for (Value result : op->getResults())
     if (!llvm::all_of(result.getUsers(), llvm::IsaPred<func::ReturnOp>))
       return std::nullopt;
+  for (OpOperand &operand : op->getOpOperands())
+    if (candidate.kinds[operand.getOperandNumber()] == OperandKind::Tensor &&
+        !getSumsKey(op, operand.get()))
+      return std::nullopt;
   return candidate;
+}
+
+/// Who sees the sums of squares of `argument`: updates merge only if the same
+/// looks see the sums of each in the same place. Null if something else does,
+/// or if there are several sums. Also whether the argument has names.
+ArrayAttr Stacker::getSumsKey(InPlaceOpInterface op, Value argument) {
+  SmallVector<Attribute> key;
+  auto add = [&](const void *pointer, int64_t detail) {
+    key.push_back(builder.getI64IntegerAttr(reinterpret_cast<intptr_t>(pointer)));
+    key.push_back(builder.getI64IntegerAttr(detail));
+  };
+  unsigned index = cast<BlockArgument>(argument).getArgNumber();
+  add(nullptr, step.getArgAttr(index, MuonDialect::kNames) ? 1 : 0);
+  unsigned count = 0;
+  for (Operation *user : argument.getUsers()) {
+    auto sums = dyn_cast<SumSquaresOp>(user);
+    if (!sums)
+      continue;
+    if (++count > 1 || !isOwned(sums.getSums().front(), {sums}))
+      return {};
+    SmallVector<std::pair<Operation *, int64_t>> looks;
+    for (OpOperand &use : sums->getResult(0).getUses()) {
+      if (auto look = dyn_cast<LookOp>(use.getOwner())) {
+        bool isMomentum = use.getOperandNumber() >= look.getGradients().size();
+        looks.push_back({look, isMomentum});
+      } else if (use.getOwner() != op && !isa<func::ReturnOp>(use.getOwner())) {
+        return {};
+      }
+    }
+    llvm::sort(looks);
+    for (auto [look, isMomentum] : looks)
+      add(look, isMomentum);
+  }
+  return builder.getArrayAttr(key);
 }
 
 /// Updates with equal keys may merge.
@@ -139,6 +178,8 @@ DictionaryAttr Stacker::getKey(const Candidate &candidate) {
   for (auto [operand, kind] :
        llvm::zip_equal(op->getOperands(), candidate.kinds)) {
     operands.push_back(TypeAttr::get(operand.getType()));
+    if (kind == OperandKind::Tensor)
+      operands.push_back(getSumsKey(op, operand));
     if (kind == OperandKind::Shared)
       operands.push_back(builder.getI64IntegerAttr(
           reinterpret_cast<intptr_t>(operand.getAsOpaquePointer())));

@@ -42,13 +42,17 @@ struct VectorizeStream : public OpRewritePattern<linalg::GenericOp> {
       return rewriter.notifyMatchFailure(op, "length is not static");
     for (auto [map, type] :
          llvm::zip(op.getIndexingMapsArray(), op->getOperandTypes())) {
-      auto memref = cast<MemRefType>(type);
+      auto memref = dyn_cast<MemRefType>(type);
+      if (!memref)
+        return rewriter.notifyMatchFailure(op, "operand is not a buffer");
       if (map.getNumResults() != 0 &&
           !(map.isIdentity() && memref.isLastDimUnitStride()))
         return rewriter.notifyMatchFailure(op, "operand is not contiguous");
     }
-    if (op.hasIndexSemantics())
-      return rewriter.notifyMatchFailure(op, "body uses the index");
+    for (Operation &inner : op.getBody()->without_terminator())
+      if (!isa<arith::ConstantOp>(inner) &&
+          !OpTrait::hasElementwiseMappableTraits(&inner))
+        return rewriter.notifyMatchFailure(op, "body is not elementwise");
     for (OpOperand &init : op.getDpsInitsMutable())
       if (isSum(op, init) && !isSumBody(op, init))
         return rewriter.notifyMatchFailure(op, "reduction is not a sum");
@@ -102,12 +106,13 @@ struct VectorizeStream : public OpRewritePattern<linalg::GenericOp> {
            op.isDpsInit(&operand);
   }
 
-  /// Whether the body only adds to the sum.
+  /// Whether the body only adds to the sum, and nothing else sees it.
   static bool isSumBody(linalg::GenericOp op, OpOperand &init) {
     BlockArgument argument = op.getMatchingBlockArgument(&init);
     OpOperand *yielded = op.getMatchingYieldValue(&init);
     auto add = yielded->get().getDefiningOp<arith::AddFOp>();
-    return add && argument.hasOneUse() && *argument.user_begin() == add;
+    return add && argument.hasOneUse() && *argument.user_begin() == add &&
+           add.getResult().hasOneUse();
   }
 
   /// One loop over `lanes` elements at a time; `sums` are carried and their

@@ -1,7 +1,6 @@
 // RUN: muon-opt --muon-guard-step --split-input-file %s | FileCheck %s
 
 // Scratch that is read where the guard does not hold may not be skipped.
-// XFAIL: *
 
 // A second look: its flag decides about %u whether or not %ok holds.
 

@@ -1,7 +1,6 @@
 // RUN: muon-opt --muon-vectorize-streams --split-input-file %s | FileCheck %s
 
 // What does not mean the same on vectors is left alone.
-// XFAIL: *
 
 #id = affine_map<(d0) -> (d0)>
 #scalar = affine_map<(d0) -> ()>

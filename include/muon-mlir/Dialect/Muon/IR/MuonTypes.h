@@ -40,8 +40,8 @@ struct ParameterShape {
   int64_t elements() const { return matricesPerMember() * rows() * cols(); }
 };
 
-/// The shape of a tensor, memref, stack or table type with static shape;
-/// nullopt for any other type.
+/// The shape of a tensor, contiguous memref, stack or table type with static
+/// shape; nullopt for any other type.
 std::optional<ParameterShape> getParameterShape(Type type);
 
 /// Predicates of the operand constraints in MuonBase.td, for tensor and buffer

@@ -33,7 +33,8 @@ def AssignOptimizersPass : Pass<"muon-assign-optimizers", "::mlir::ModuleOp"> {
     Statistic<"numMuon", "muon", "Parameters updated by Muon">,
     Statistic<"numAdamW", "adamw", "Parameters updated by AdamW">,
     Statistic<"numFrozen", "frozen", "Parameters left alone">];
-  let dependentDialects = ["::mlir::func::FuncDialect"];
+  let dependentDialects = ["::mlir::func::FuncDialect",
+                           "::mlir::muon::MuonDialect"];
 }
 
 def StackUpdatesPass : Pass<"muon-stack-updates", "::mlir::ModuleOp"> {
@@ -56,7 +57,8 @@ def StackUpdatesPass : Pass<"muon-stack-updates", "::mlir::ModuleOp"> {
   let statistics = [
     Statistic<"numStacks", "stacks", "Stacks made">,
     Statistic<"numMembers", "members", "Updates merged into stacks">];
-  let dependentDialects = ["::mlir::func::FuncDialect"];
+  let dependentDialects = ["::mlir::func::FuncDialect",
+                           "::mlir::muon::MuonDialect"];
 }
 
 def DecomposeUpdatesPass : Pass<"muon-decompose-updates"> {
@@ -114,8 +116,9 @@ def CheckInPlacePass : Pass<"muon-check-in-place"> {
   let summary = "check that every update can happen in place";
   let description = [{
     Bufferization would copy a tensor that is used after it was updated, and
-    cannot copy a stack. This pass makes that an error at the later use, and
-    checks that a step returns updated arguments and nothing else.
+    cannot copy a stack. This pass makes that an error at the later use. It also
+    checks that a step returns updated arguments and nothing else, and leaves
+    gradients and run-time scalars alone.
   }];
 }
 
@@ -140,7 +143,8 @@ def PlanArenaPass : Pass<"muon-plan-arena"> {
     Statistic<"arenaBytes", "arena-bytes", "Size of the arena">,
     Statistic<"totalBytes", "total-bytes", "Size of all buffers together">];
   let dependentDialects = ["::mlir::arith::ArithDialect",
-                           "::mlir::memref::MemRefDialect"];
+                           "::mlir::memref::MemRefDialect",
+                           "::mlir::muon::MuonDialect"];
 }
 
 def GuardStepPass : Pass<"muon-guard-step"> {
@@ -170,7 +174,8 @@ def OutlineLoopsPass : Pass<"muon-outline-loops", "::mlir::ModuleOp"> {
     distinct shape.
   }];
   let statistics = [Statistic<"numLoops", "loops", "Loops outlined">];
-  let dependentDialects = ["::mlir::func::FuncDialect"];
+  let dependentDialects = ["::mlir::func::FuncDialect",
+                           "::mlir::muon::MuonDialect"];
 }
 
 def VectorizeStreamsPass : Pass<"muon-vectorize-streams"> {
