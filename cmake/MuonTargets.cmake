@@ -11,7 +11,9 @@ include_directories(${PROJECT_SOURCE_DIR}/include ${MLIR_INCLUDE_DIRS})
 add_library(muon_mlir_options INTERFACE)
 target_include_directories(muon_mlir_options SYSTEM INTERFACE
   ${MLIR_INCLUDE_DIRS} ${LLVM_INCLUDE_DIRS})
-target_compile_definitions(muon_mlir_options INTERFACE ${LLVM_DEFINITIONS_LIST})
+# Debian builds LLVM with NDEBUG, and the layout of pass statistics in its
+# headers depends on it: code that sees them has to agree in every build type.
+target_compile_definitions(muon_mlir_options INTERFACE NDEBUG)
 target_compile_options(muon_mlir_options INTERFACE
   $<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions>)
 

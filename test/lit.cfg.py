@@ -23,8 +23,10 @@ config.environment["FILECHECK_OPTS"] = (
     "-enable-var-scope --allow-unused-prefixes=false --dump-input=fail"
 )
 if config.muon_sanitize:
-    # LLVM keeps its command-line options and pass registry until exit.
-    config.environment["ASAN_OPTIONS"] = "detect_leaks=0"
+    # LLVM keeps its command-line options and pass registry until exit. Its
+    # allocators poison memory in our code, but not in the shared libraries that
+    # use the same allocators.
+    config.environment["ASAN_OPTIONS"] = "detect_leaks=0:allow_user_poisoning=0"
     config.available_features.add("asan")
 
 config.substitutions.append(("%src_root", config.muon_src_root))

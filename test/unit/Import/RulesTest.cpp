@@ -112,7 +112,7 @@ TEST(Rules, MuonKeys) {
   EXPECT_EQ(muon(R"("momentum_form": "ema")").momentumForm, MomentumForm::Ema);
   EXPECT_FALSE(muon(R"("nesterov": false)").nesterov);
   EXPECT_EQ(muon(R"("weight_decay": 0)").weightDecay, 0.0);
-  EXPECT_EQ(muon(R"("steps": 0)").steps, 0);
+  EXPECT_EQ(muon(R"("steps": 1)").steps, 1);
   EXPECT_EQ(muon(R"("steps": 100)").steps, 100);
   EXPECT_EQ(muon(R"("steps": 7.0)").steps, 7);
   EXPECT_EQ(muon(R"("safety": 1.02)").safety, 1.02);
