@@ -1,4 +1,5 @@
-//===- newton_schulz.cpp - Compiled iteration against plain BLAS -*- C++ -*-===//
+//===- newton_schulz.cpp - Compiled iteration against plain BLAS -*- C++
+//-*-===//
 //
 // Part of the muon-mlir Project, under the Apache License v2.0 with LLVM
 // Exceptions. See LICENSE for license information.

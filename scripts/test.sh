@@ -37,6 +37,22 @@ suite() {
   rm -f "$output"
 }
 
+# check NAME COMMAND...: a test that passes if the command does.
+check() {
+  local name=$1 output
+  shift
+  echo "== $name"
+  output=$(mktemp)
+  if "$@" >"$output" 2>&1; then
+    passed=$((passed + 1))
+  else
+    tail -n 40 "$output"
+    failed=$((failed + 1))
+  fi
+  tail -n 1 "$output"
+  rm -f "$output"
+}
+
 finish() {
   echo "$passed passed, $failed failed, $skipped skipped"
   [ "$failed" -eq 0 ] && [ "$passed" -ne 0 ]
@@ -55,6 +71,7 @@ suite "unit tests" scripts/run-unit-tests.py build/release
 suite "lit tests" scripts/run-lit.py build/release
 suite "reference" /usr/bin/python3 test/reference/test_muon_reference.py
 suite "integration" /usr/bin/python3 test/integration/run_integration.py -j 2
+check "demo" scripts/demo.sh
 if [ "$sanitize" -eq 1 ]; then
   step scripts/build.sh asan
   suite "unit tests (asan)" scripts/run-unit-tests.py build/asan

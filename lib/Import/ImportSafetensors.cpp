@@ -1,4 +1,5 @@
-//===- ImportSafetensors.cpp - A step from a checkpoint's header -*- C++ -*-===//
+//===- ImportSafetensors.cpp - A step from a checkpoint's header -*- C++
+//-*-===//
 //
 // Part of the muon-mlir Project, under the Apache License v2.0 with LLVM
 // Exceptions. See LICENSE for license information.
@@ -68,9 +69,8 @@ llvm::Expected<OwningOpRef<ModuleOp>>
 mlir::muon::importSafetensors(MLIRContext &context, llvm::StringRef path,
                               const rules::Rules &rules) {
   std::string error;
-  std::unique_ptr<::muon::SafetensorsFile> file =
-      ::muon::SafetensorsFile::open(path.str(), error,
-                                    ::muon::SafetensorsFile::Mode::Header);
+  std::unique_ptr<::muon::SafetensorsFile> file = ::muon::SafetensorsFile::open(
+      path.str(), error, ::muon::SafetensorsFile::Mode::Header);
   if (!file)
     return llvm::createStringError(error);
 

@@ -28,7 +28,8 @@ namespace mlir::muon::rules {
 // Names
 //===----------------------------------------------------------------------===//
 
-template <> ArrayRef<Spelling<OptimizerKind>> getSpellings() {
+template <>
+ArrayRef<Spelling<OptimizerKind>> getSpellings() {
   static constexpr Spelling<OptimizerKind> table[] = {
       {OptimizerKind::Muon, "muon"},
       {OptimizerKind::AdamW, "adamw"},
@@ -36,13 +37,15 @@ template <> ArrayRef<Spelling<OptimizerKind>> getSpellings() {
   return table;
 }
 
-template <> ArrayRef<Spelling<MomentumForm>> getSpellings() {
+template <>
+ArrayRef<Spelling<MomentumForm>> getSpellings() {
   static constexpr Spelling<MomentumForm> table[] = {
       {MomentumForm::HeavyBall, "heavy_ball"}, {MomentumForm::Ema, "ema"}};
   return table;
 }
 
-template <> ArrayRef<Spelling<ScaleRule>> getSpellings() {
+template <>
+ArrayRef<Spelling<ScaleRule>> getSpellings() {
   static constexpr Spelling<ScaleRule> table[] = {
       {ScaleRule::None, "none"},
       {ScaleRule::Original, "original"},
@@ -52,7 +55,8 @@ template <> ArrayRef<Spelling<ScaleRule>> getSpellings() {
   return table;
 }
 
-template <> ArrayRef<Spelling<ComputeType>> getSpellings() {
+template <>
+ArrayRef<Spelling<ComputeType>> getSpellings() {
   static constexpr Spelling<ComputeType> table[] = {{ComputeType::Auto, "auto"},
                                                     {ComputeType::F32, "f32"},
                                                     {ComputeType::TF32, "tf32"},
@@ -61,14 +65,16 @@ template <> ArrayRef<Spelling<ComputeType>> getSpellings() {
   return table;
 }
 
-template <> ArrayRef<Spelling<Iteration>> getSpellings() {
+template <>
+ArrayRef<Spelling<Iteration>> getSpellings() {
   static constexpr Spelling<Iteration> table[] = {{Iteration::Auto, "auto"},
                                                   {Iteration::Direct, "direct"},
                                                   {Iteration::Gram, "gram"}};
   return table;
 }
 
-template <> ArrayRef<Spelling<MasterPolicy>> getSpellings() {
+template <>
+ArrayRef<Spelling<MasterPolicy>> getSpellings() {
   static constexpr Spelling<MasterPolicy> table[] = {
       {MasterPolicy::Auto, "auto"},
       {MasterPolicy::Always, "true"},
@@ -76,7 +82,8 @@ template <> ArrayRef<Spelling<MasterPolicy>> getSpellings() {
   return table;
 }
 
-template <> ArrayRef<Spelling<GradType>> getSpellings() {
+template <>
+ArrayRef<Spelling<GradType>> getSpellings() {
   static constexpr Spelling<GradType> table[] = {{GradType::Same, "same"},
                                                  {GradType::F32, "f32"},
                                                  {GradType::BF16, "bf16"},
@@ -84,14 +91,16 @@ template <> ArrayRef<Spelling<GradType>> getSpellings() {
   return table;
 }
 
-template <> ArrayRef<Spelling<StateType>> getSpellings() {
+template <>
+ArrayRef<Spelling<StateType>> getSpellings() {
   static constexpr Spelling<StateType> table[] = {{StateType::F32, "f32"},
                                                   {StateType::BF16, "bf16"},
                                                   {StateType::F16, "f16"}};
   return table;
 }
 
-template <typename Enum> static StringRef spell(Enum value) {
+template <typename Enum>
+static StringRef spell(Enum value) {
   for (const Spelling<Enum> &spelling : getSpellings<Enum>())
     if (spelling.value == value)
       return spelling.name;

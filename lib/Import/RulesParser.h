@@ -14,14 +14,16 @@
 namespace mlir::muon::rules {
 
 /// One value of an enumeration and its spelling.
-template <typename Enum> struct Spelling {
+template <typename Enum>
+struct Spelling {
   Enum value;
   llvm::StringLiteral name;
 };
 
 /// All spellings of an enumeration. One table serves parsing, printing and the
 /// lists of known names in diagnostics.
-template <typename Enum> llvm::ArrayRef<Spelling<Enum>> getSpellings();
+template <typename Enum>
+llvm::ArrayRef<Spelling<Enum>> getSpellings();
 
 /// The shortest decimal number that reads back as `value`.
 std::string formatNumber(double value);

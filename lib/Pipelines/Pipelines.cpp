@@ -10,8 +10,8 @@
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/Bufferization/Transforms/Passes.h"
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Pass/PassOptions.h"
@@ -133,13 +133,13 @@ void mlir::muon::buildCpuPipeline(OpPassManager &pm, Phase from, Phase to) {
 
 namespace {
 struct CpuPipelineOptions : public PassPipelineOptions<CpuPipelineOptions> {
-  Option<Phase> to{
-      *this, "to", llvm::cl::desc("Last phase"), llvm::cl::init(Phase::LLVM),
-      llvm::cl::values(clEnumValN(Phase::Step, "step", ""),
-                       clEnumValN(Phase::Math, "math", ""),
-                       clEnumValN(Phase::Buffers, "buffers", ""),
-                       clEnumValN(Phase::Loops, "loops", ""),
-                       clEnumValN(Phase::LLVM, "llvm", ""))};
+  Option<Phase> to{*this, "to", llvm::cl::desc("Last phase"),
+                   llvm::cl::init(Phase::LLVM),
+                   llvm::cl::values(clEnumValN(Phase::Step, "step", ""),
+                                    clEnumValN(Phase::Math, "math", ""),
+                                    clEnumValN(Phase::Buffers, "buffers", ""),
+                                    clEnumValN(Phase::Loops, "loops", ""),
+                                    clEnumValN(Phase::LLVM, "llvm", ""))};
 };
 } // namespace
 

@@ -47,8 +47,8 @@ static FailureOr<std::string> completeManifest(ModuleOp module,
            << "' is not JSON: " << llvm::toString(value.takeError());
   }
   llvm::json::Object &manifest = *value->getAsObject();
-  manifest["compiler"] = "muon-mlir " MUON_VERSION
-                         ", LLVM " LLVM_VERSION_STRING;
+  manifest["compiler"] =
+      "muon-mlir " MUON_VERSION ", LLVM " LLVM_VERSION_STRING;
   manifest["target"] = "cpu";
   manifest["arch"] = target.arch;
   manifest["cpu"] = target.cpu;
@@ -65,11 +65,10 @@ static void addManifest(llvm::Module &module, StringRef manifest) {
     new llvm::GlobalVariable(module, value->getType(), /*isConstant=*/true,
                              llvm::GlobalValue::ExternalLinkage, value, name);
   };
-  add("muon_manifest", llvm::ConstantDataArray::getString(
-                           context, manifest, /*AddNull=*/false));
+  add("muon_manifest",
+      llvm::ConstantDataArray::getString(context, manifest, /*AddNull=*/false));
   add("muon_manifest_size",
-      llvm::ConstantInt::get(llvm::Type::getInt64Ty(context),
-                             manifest.size()));
+      llvm::ConstantInt::get(llvm::Type::getInt64Ty(context), manifest.size()));
 }
 
 static void optimize(llvm::Module &module, const CpuTarget &target) {
@@ -125,9 +124,9 @@ static LogicalResult link(ModuleOp module, StringRef object, StringRef output) {
     return module.emitError("cannot create a temporary file: ")
            << error.message();
   llvm::scope_exit removeLog([&] { llvm::sys::fs::remove(log); });
-  StringRef args[] = {*linker,        "-shared", "-z",   "defs",
-                      "-z",           "noexecstack",     "-s",
-                      "--no-rosegment", "-o",    output, object};
+  StringRef args[] = {*linker, "-shared",     "-z",  "defs",
+                      "-z",    "noexecstack", "-s",  "--no-rosegment",
+                      "-o",    output,        object};
   SmallVector<StringRef> command(std::begin(args), std::end(args));
   // GNU ld knows no --no-rosegment; it is only about the size of the file.
   if (!StringRef(*linker).contains("lld"))
@@ -187,8 +186,8 @@ LogicalResult muon::writeArtifact(ModuleOp module, const CpuTarget &target,
   {
     llvm::raw_fd_ostream os(descriptor, /*shouldClose=*/true);
     llvm::legacy::PassManager codegen;
-    if (target.machine->addPassesToEmitFile(
-            codegen, os, nullptr, llvm::CodeGenFileType::ObjectFile))
+    if (target.machine->addPassesToEmitFile(codegen, os, nullptr,
+                                            llvm::CodeGenFileType::ObjectFile))
       return module.emitError("this target cannot emit object files");
     codegen.run(*llvmModule);
     os.close();

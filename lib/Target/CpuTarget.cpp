@@ -1,4 +1,5 @@
-//===- CpuTarget.cpp - The processor an artifact is compiled for -*- C++ -*-===//
+//===- CpuTarget.cpp - The processor an artifact is compiled for -*- C++
+//-*-===//
 //
 // Part of the muon-mlir Project, under the Apache License v2.0 with LLVM
 // Exceptions. See LICENSE for license information.
@@ -20,10 +21,9 @@ using namespace llvm;
 /// Features of x86 that pay for this code. Others stay off, whatever the
 /// processor has, so that the list in the manifest says all that is needed.
 static constexpr StringLiteral kX86Features[] = {
-    "sse3",     "ssse3",    "sse4.1",   "sse4.2",     "popcnt",
-    "avx",      "avx2",     "fma",      "f16c",       "bmi",
-    "bmi2",     "avx512f",  "avx512cd", "avx512bw",   "avx512dq",
-    "avx512vl",
+    "sse3",     "ssse3",    "sse4.1",   "sse4.2",   "popcnt", "avx",
+    "avx2",     "fma",      "f16c",     "bmi",      "bmi2",   "avx512f",
+    "avx512cd", "avx512bw", "avx512dq", "avx512vl",
 };
 
 /// A target machine without any feature that is not asked for.
@@ -75,8 +75,7 @@ Expected<mlir::muon::CpuTarget> mlir::muon::createCpuTarget(StringRef cpu) {
   SmallVector<std::string> enabled;
   for (const std::string &feature : result.features)
     enabled.push_back("+" + feature);
-  result.machine.reset(createMachine(*target, triple,
-                                     triple.isX86() ? "x86-64" : "",
-                                     join(enabled, ",")));
+  result.machine.reset(createMachine(
+      *target, triple, triple.isX86() ? "x86-64" : "", join(enabled, ",")));
   return result;
 }

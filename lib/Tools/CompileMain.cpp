@@ -40,9 +40,8 @@ struct Options {
                               cl::cat(category)};
   cl::opt<std::string> target{"target", cl::desc("Target: cpu"),
                               cl::init("cpu"), cl::cat(category)};
-  cl::opt<std::string> cpu{
-      "cpu", cl::desc("Processor: native, x86-64-v3, …"),
-      cl::init("native"), cl::cat(category)};
+  cl::opt<std::string> cpu{"cpu", cl::desc("Processor: native, x86-64-v3, …"),
+                           cl::init("native"), cl::cat(category)};
   cl::opt<std::string> compileTo{
       "compile-to",
       cl::desc("Stop at a level and print its IR: step, math, buffers, loops "
@@ -60,8 +59,8 @@ static OwningOpRef<ModuleOp> parse(llvm::SourceMgr &sourceMgr,
   const llvm::MemoryBuffer *buffer =
       sourceMgr.getMemoryBuffer(sourceMgr.getMainFileID());
   if (llvm::Error error = checkNesting(buffer->getBuffer())) {
-    emitError(FileLineColLoc::get(&context, buffer->getBufferIdentifier(), 1,
-                                  1))
+    emitError(
+        FileLineColLoc::get(&context, buffer->getBufferIdentifier(), 1, 1))
         << llvm::toString(std::move(error));
     return {};
   }
@@ -93,10 +92,8 @@ static int compile(llvm::SourceMgr &sourceMgr, const Options &options,
     return 1;
 
   if (!options.compileTo.empty()) {
-    if (llvm::Error error =
-            writeFile(options.output, [&](llvm::raw_ostream &os) {
-              module->print(os);
-            }))
+    if (llvm::Error error = writeFile(
+            options.output, [&](llvm::raw_ostream &os) { module->print(os); }))
       return reportError(kTool, std::move(error));
     return 0;
   }
@@ -124,8 +121,8 @@ int mlir::muon::compileMain(int argc, char **argv) {
   registerMLIRContextCLOptions();
   registerPassManagerCLOptions();
   registerDefaultTimingManagerCLOptions();
-  cl::ParseCommandLineOptions(
-      argc, argv, "compiles an optimizer step into an artifact\n");
+  cl::ParseCommandLineOptions(argc, argv,
+                              "compiles an optimizer step into an artifact\n");
 
   auto fail = [](const Twine &message) {
     return reportError(kTool, llvm::createStringError(message));

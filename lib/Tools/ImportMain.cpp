@@ -101,9 +101,8 @@ int mlir::muon::importMain(int argc, char **argv) {
   if (failed(pm.run(**module)))
     return 1;
 
-  llvm::Error error = writeFile(options.output, [&](llvm::raw_ostream &os) {
-    (*module)->print(os);
-  });
+  llvm::Error error = writeFile(
+      options.output, [&](llvm::raw_ostream &os) { (*module)->print(os); });
   if (error)
     return reportError(kTool, std::move(error));
   return 0;

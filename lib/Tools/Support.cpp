@@ -33,8 +33,7 @@ static Error writeStream(StringRef path,
     os.clear_error();
   }
   if (error)
-    return createStringError("cannot write '" + path +
-                             "': " + error.message());
+    return createStringError("cannot write '" + path + "': " + error.message());
   return Error::success();
 }
 
@@ -86,9 +85,8 @@ Error mlir::muon::writeFile(StringRef path,
   if (sys::fs::exists(path) && !sys::fs::is_regular_file(path) &&
       !sys::fs::is_directory(path))
     return writeStream(path, write);
-  return replaceFile(path, [&](StringRef temporary) {
-    return writeStream(temporary, write);
-  });
+  return replaceFile(
+      path, [&](StringRef temporary) { return writeStream(temporary, write); });
 }
 
 int mlir::muon::runWithLargeStack(function_ref<int()> body) {
@@ -122,8 +120,7 @@ Error mlir::muon::checkNesting(StringRef text) {
       // A sign in front of a sign nests an expression as a bracket does.
       signs = text.substr(i + 1).ltrim().starts_with("-") ? signs + 1 : 0;
       if (signs > maxNestingDepth)
-        return createStringError("line " + Twine(line) +
-                                 ": expected at most " +
+        return createStringError("line " + Twine(line) + ": expected at most " +
                                  Twine(maxNestingDepth) +
                                  " signs in a row, found more");
       break;
@@ -132,8 +129,7 @@ Error mlir::muon::checkNesting(StringRef text) {
     case '{':
     case '<':
       if (++depth > maxNestingDepth)
-        return createStringError("line " + Twine(line) +
-                                 ": expected at most " +
+        return createStringError("line " + Twine(line) + ": expected at most " +
                                  Twine(maxNestingDepth) +
                                  " nested brackets, found more");
       break;

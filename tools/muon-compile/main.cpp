@@ -8,6 +8,4 @@
 
 #include "muon-mlir/Tools/CompileMain.h"
 
-int main(int argc, char **argv) {
-  return mlir::muon::compileMain(argc, argv);
-}
+int main(int argc, char **argv) { return mlir::muon::compileMain(argc, argv); }

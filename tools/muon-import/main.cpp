@@ -8,6 +8,4 @@
 
 #include "muon-mlir/Tools/ImportMain.h"
 
-int main(int argc, char **argv) {
-  return mlir::muon::importMain(argc, argv);
-}
+int main(int argc, char **argv) { return mlir::muon::importMain(argc, argv); }

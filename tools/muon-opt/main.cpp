@@ -13,9 +13,8 @@
 #include "llvm/Support/raw_ostream.h"
 
 int main(int argc, char **argv) {
-  llvm::cl::AddExtraVersionPrinter([](llvm::raw_ostream &os) {
-    os << "muon-mlir " MUON_VERSION "\n";
-  });
+  llvm::cl::AddExtraVersionPrinter(
+      [](llvm::raw_ostream &os) { os << "muon-mlir " MUON_VERSION "\n"; });
   mlir::DialectRegistry registry;
   mlir::muon::registerAllDialects(registry);
   mlir::muon::registerAllPasses();

@@ -24,8 +24,9 @@ llvm::Error writeFile(llvm::StringRef path,
                       llvm::function_ref<void(llvm::raw_ostream &)> write);
 
 /// Makes a new file at `path`: `write` gets the name of a temporary file beside
-/// it, which replaces it if `write` succeeds and is removed otherwise. Links are
-/// followed. Anything but a regular file, a device for instance, is an error.
+/// it, which replaces it if `write` succeeds and is removed otherwise. Links
+/// are followed. Anything but a regular file, a device for instance, is an
+/// error.
 llvm::Error replaceFile(llvm::StringRef path,
                         llvm::function_ref<llvm::Error(llvm::StringRef)> write);
 
@@ -34,7 +35,8 @@ llvm::Error replaceFile(llvm::StringRef path,
 int runWithLargeStack(llvm::function_ref<int()> body);
 
 /// Refuses textual IR that would overflow the stack of MLIR's recursive-descent
-/// parser: more than `maxNestingDepth` brackets open at once, or signs in a row.
+/// parser: more than `maxNestingDepth` brackets open at once, or signs in a
+/// row.
 llvm::Error checkNesting(llvm::StringRef text);
 
 inline constexpr unsigned maxNestingDepth = 256;

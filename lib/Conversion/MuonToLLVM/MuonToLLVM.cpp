@@ -1,4 +1,5 @@
-//===- MuonToLLVM.cpp - Slots, members, arena and host calls to LLVM -*- C++ -*-===//
+//===- MuonToLLVM.cpp - Slots, members, arena and host calls to LLVM -*- C++
+//-*-===//
 //
 // Part of the muon-mlir Project, under the Apache License v2.0 with LLVM
 // Exceptions. See LICENSE for license information.
@@ -89,8 +90,8 @@ protected:
   /// A memref of static shape over `pointer`.
   Value toMemRef(OpBuilder &b, Location loc, MemRefType type,
                  Value pointer) const {
-    Value descriptor = MemRefDescriptor::fromStaticShape(b, loc, converter,
-                                                         type, pointer);
+    Value descriptor =
+        MemRefDescriptor::fromStaticShape(b, loc, converter, type, pointer);
     return cast(b, loc, type, descriptor);
   }
 
@@ -126,9 +127,9 @@ struct LowerMember : public EntryPattern<MemberOp> {
     Value table = cast(rewriter, loc, pointerType(rewriter), op.getTable());
     Value index = arith::IndexCastOp::create(
         rewriter, loc, rewriter.getI64Type(), op.getIndex());
-    Value address = LLVM::GEPOp::create(
-        rewriter, loc, pointerType(rewriter), pointerType(rewriter), table,
-        ArrayRef<LLVM::GEPArg>{index});
+    Value address = LLVM::GEPOp::create(rewriter, loc, pointerType(rewriter),
+                                        pointerType(rewriter), table,
+                                        ArrayRef<LLVM::GEPArg>{index});
     Value pointer =
         LLVM::LoadOp::create(rewriter, loc, pointerType(rewriter), address);
     rewriter.replaceOp(op, toMemRef(rewriter, loc, op.getType(), pointer));
@@ -144,11 +145,11 @@ struct LowerArena : public EntryPattern<ArenaOp> {
     Value host = getHost(op);
     if (!host)
       return rewriter.notifyMatchFailure(op, "not in an entry function");
-    Value arena = loadPointer(rewriter, op.getLoc(), host,
-                              offsetof(MuonHostApi, arena));
-    rewriter.replaceOp(op, toMemRef(rewriter, op.getLoc(),
-                                    llvm::cast<MemRefType>(op.getType()),
-                                    arena));
+    Value arena =
+        loadPointer(rewriter, op.getLoc(), host, offsetof(MuonHostApi, arena));
+    rewriter.replaceOp(op,
+                       toMemRef(rewriter, op.getLoc(),
+                                llvm::cast<MemRefType>(op.getType()), arena));
     return success();
   }
 };
@@ -162,15 +163,15 @@ struct LowerHostCall : public EntryPattern<HostCallOp> {
     Value host = getHost(op);
     if (!host)
       return rewriter.notifyMatchFailure(op, "not in an entry function");
-    Value function = loadPointer(rewriter, loc, host,
-                                 getHostFunctionOffset(op.getCallee()));
+    Value function =
+        loadPointer(rewriter, loc, host, getHostFunctionOffset(op.getCallee()));
     SmallVector<Value> operands = {
         function,
         loadPointer(rewriter, loc, host, offsetof(MuonHostApi, context))};
     for (Value argument : op.getArguments()) {
       if (auto type = dyn_cast<MemRefType>(argument.getType())) {
-        MemRefDescriptor descriptor(cast(
-            rewriter, loc, converter.convertType(type), argument));
+        MemRefDescriptor descriptor(
+            cast(rewriter, loc, converter.convertType(type), argument));
         argument = descriptor.bufferPtr(rewriter, loc, converter, type);
       }
       operands.push_back(argument);
@@ -200,8 +201,8 @@ void convertTableArguments(Operation *root) {
       if (!table)
         continue;
       argument.setType(pointer);
-      auto cast = UnrealizedConversionCastOp::create(
-          builder, argument.getLoc(), table, argument);
+      auto cast = UnrealizedConversionCastOp::create(builder, argument.getLoc(),
+                                                     table, argument);
       argument.replaceAllUsesExcept(cast.getResult(0), cast);
     }
     function.setType(builder.getFunctionType(body.getArgumentTypes(),
@@ -212,8 +213,8 @@ void convertTableArguments(Operation *root) {
     Type pointer = LLVM::LLVMPointerType::get(call.getContext());
     for (OpOperand &operand : call->getOpOperands())
       if (isa<TableType>(operand.get().getType()))
-        operand.set(UnrealizedConversionCastOp::create(
-                        builder, call.getLoc(), pointer, operand.get())
+        operand.set(UnrealizedConversionCastOp::create(builder, call.getLoc(),
+                                                       pointer, operand.get())
                         .getResult(0));
   });
 }

@@ -87,10 +87,9 @@ struct Arith {
   /// 2^exponent for an i64 exponent in the normal range of `type`.
   Value exp2(Value exponent, Type type) const {
     bool isDouble = type.isF64();
-    Value biased = arith::AddIOp::create(b, loc, exponent,
-                                         i64(isDouble ? 1023 : 127));
-    Value bits =
-        arith::ShLIOp::create(b, loc, biased, i64(isDouble ? 52 : 23));
+    Value biased =
+        arith::AddIOp::create(b, loc, exponent, i64(isDouble ? 1023 : 127));
+    Value bits = arith::ShLIOp::create(b, loc, biased, i64(isDouble ? 52 : 23));
     if (!isDouble)
       bits = arith::TruncIOp::create(b, loc, b.getI32Type(), bits);
     return arith::BitcastOp::create(b, loc, type, bits);
@@ -107,8 +106,7 @@ struct Arith {
 class MatrixLoops {
 public:
   MatrixLoops(OpBuilder &b, Location loc, const ParameterShape &shape)
-      : b(b), arith{b, loc}, guard(b),
-        elements(shape.rows() * shape.cols()) {
+      : b(b), arith{b, loc}, guard(b), elements(shape.rows() * shape.cols()) {
     if (shape.stacked)
       member = enterLoop(shape.members);
     int64_t inner = shape.matricesPerMember();
@@ -159,8 +157,8 @@ private:
     if (position) {
       Value start = position;
       if (size != 1)
-        start = arith::MulIOp::create(b, arith.loc, position,
-                                      arith.index(size));
+        start =
+            arith::MulIOp::create(b, arith.loc, position, arith.index(size));
       offset = start;
       staticOffset = ShapedType::kDynamic;
     }
@@ -169,15 +167,14 @@ private:
       sizes = {size};
       strides = {1};
     }
-    auto layout =
-        StridedLayoutAttr::get(b.getContext(), staticOffset, strides);
-    auto flat = MemRefType::get(
-        sizes, type.getElementType(),
-        position ? MemRefLayoutAttrInterface(layout)
-                 : MemRefLayoutAttrInterface(),
-        type.getMemorySpace());
+    auto layout = StridedLayoutAttr::get(b.getContext(), staticOffset, strides);
+    auto flat = MemRefType::get(sizes, type.getElementType(),
+                                position ? MemRefLayoutAttrInterface(layout)
+                                         : MemRefLayoutAttrInterface(),
+                                type.getMemorySpace());
     return memref::ReinterpretCastOp::create(
-        b, arith.loc, flat, buffer, offset, getAsIndexOpFoldResult(b.getContext(), sizes),
+        b, arith.loc, flat, buffer, offset,
+        getAsIndexOpFoldResult(b.getContext(), sizes),
         getAsIndexOpFoldResult(b.getContext(), strides));
   }
 
@@ -194,8 +191,8 @@ using StreamBody = function_ref<SmallVector<Value>(const Arith &, ValueRange)>;
 
 } // namespace
 
-/// One pass over flat buffers of one length: a linalg.generic. `sums` are rank-0
-/// f64 buffers, set to 0 first.
+/// One pass over flat buffers of one length: a linalg.generic. `sums` are
+/// rank-0 f64 buffers, set to 0 first.
 static void createStream(OpBuilder &b, Location loc, ValueRange inputs,
                          ValueRange outputs, ValueRange sums, StreamBody body) {
   Arith arith{b, loc};
@@ -332,20 +329,20 @@ struct LowerNormalize : public OpRewritePattern<NormalizeOp> {
     forEachNumber(rewriter, op.getLoc(), op.getSums().front(), [&](Value i) {
       Value sum = arith.load(op.getSums().front(), i);
       Value unit = arith.load(op.getUnit().front(), i);
-      Value norm = arith.add(
-          arith.mul(arith.f64(op.getSafety().convertToDouble()),
-                    arith.sqrt(sum)),
-          arith.mul(arith.f64(op.getEps().convertToDouble()), unit));
+      Value norm =
+          arith.add(arith.mul(arith.f64(op.getSafety().convertToDouble()),
+                              arith.sqrt(sum)),
+                    arith.mul(arith.f64(op.getEps().convertToDouble()), unit));
       Value factor = arith.toF32(arith.div(arith.f64(1.0), norm));
-      // A norm that is not finite has to show in the result: a factor of 0 would
-      // make BLAS skip the product.
+      // A norm that is not finite has to show in the result: a factor of 0
+      // would make BLAS skip the product.
       double infinity = std::numeric_limits<double>::infinity();
       Value isFinite = arith.less(sum, arith.f64(infinity));
       Value nan = arith.f32(std::numeric_limits<double>::quiet_NaN());
       factor = arith.select(isFinite, factor, nan);
-      Value isZero = arith::CmpFOp::create(rewriter, op.getLoc(),
-                                           arith::CmpFPredicate::OEQ, sum,
-                                           arith.f64(0.0));
+      Value isZero =
+          arith::CmpFOp::create(rewriter, op.getLoc(),
+                                arith::CmpFPredicate::OEQ, sum, arith.f64(0.0));
       arith.store(arith.select(isZero, arith.f32(0.0), factor),
                   op.getFactor().front(), i);
     });
@@ -537,17 +534,15 @@ struct LowerApply : public OpRewritePattern<ApplyOp> {
       MatrixLoops loops(rewriter, op.getLoc(),
                         *getParameterShape(stream.weight.getType()));
       SmallVector<Value> buffers = stream.getBuffers(loops);
-      createStream(rewriter, op.getLoc(), loops.batch(op.getX().front()),
-                   buffers, stream.getSums(loops),
-                   [&](const Arith &inner, ValueRange args) {
-                     SmallVector<Value> outputs, sums;
-                     stream.build(inner, args[0],
-                                  args.slice(1, buffers.size()),
-                                  args.drop_front(1 + buffers.size()), outputs,
-                                  sums);
-                     llvm::append_range(outputs, sums);
-                     return outputs;
-                   });
+      createStream(
+          rewriter, op.getLoc(), loops.batch(op.getX().front()), buffers,
+          stream.getSums(loops), [&](const Arith &inner, ValueRange args) {
+            SmallVector<Value> outputs, sums;
+            stream.build(inner, args[0], args.slice(1, buffers.size()),
+                         args.drop_front(1 + buffers.size()), outputs, sums);
+            llvm::append_range(outputs, sums);
+            return outputs;
+          });
       stream.finish(arith, loops);
     }
     rewriter.eraseOp(op);
@@ -572,8 +567,8 @@ struct LowerAdamW : public OpRewritePattern<AdamWUpdateOp> {
     bool hasClip = !op.getClip().empty();
     Value clip = loadOr(arith, op.getClip(), 1.0);
     auto correction = [&](double beta) {
-      Value power = math::FPowIOp::create(rewriter, op.getLoc(),
-                                          arith.f64(beta), step);
+      Value power =
+          math::FPowIOp::create(rewriter, op.getLoc(), arith.f64(beta), step);
       return arith.toF32(
           arith.div(arith.f64(1.0), arith.sub(arith.f64(1.0), power)));
     };
@@ -598,12 +593,12 @@ struct LowerAdamW : public OpRewritePattern<AdamWUpdateOp> {
               g = inner.mul(clip, g);
             ValueRange moments = args.slice(1 + numWeights, 2);
             Value m = average(inner, beta1, inner.toF32(moments[0]), g);
-            Value v = average(inner, beta2, inner.toF32(moments[1]),
-                              inner.mul(g, g));
-            Value update = inner.div(
-                inner.mul(m, correction1),
-                inner.add(inner.sqrt(inner.mul(v, correction2)),
-                          inner.f32(op.getEps().convertToDouble())));
+            Value v =
+                average(inner, beta2, inner.toF32(moments[1]), inner.mul(g, g));
+            Value update =
+                inner.div(inner.mul(m, correction1),
+                          inner.add(inner.sqrt(inner.mul(v, correction2)),
+                                    inner.f32(op.getEps().convertToDouble())));
             SmallVector<Value> outputs, sums;
             stream.build(inner, update, args.slice(1, numWeights),
                          args.drop_front(3 + numWeights), outputs, sums);

@@ -118,10 +118,10 @@ LogicalResult ManifestBuilder::addArgument(unsigned index, int64_t slot) {
     if (failed(addNames(index, role, names)))
       return failure();
     argument["params"] = paramIds.lookup(names);
-  } else if (failed(addUnique(index, group ? stringifyRole(role) +
-                                                 " of group '" +
-                                                 group.getValue() + "'"
-                                           : Twine(stringifyRole(role))))) {
+  } else if (failed(addUnique(index, group
+                                         ? stringifyRole(role) + " of group '" +
+                                               group.getValue() + "'"
+                                         : Twine(stringifyRole(role))))) {
     return failure();
   }
   if (group)
@@ -141,21 +141,19 @@ llvm::json::Object ManifestBuilder::finish(int64_t numSlots,
     for (StringAttr name : names.getAsRange<StringAttr>())
       frozen.push_back(name.str());
   return llvm::json::Object{
-          {"format", "muon-artifact"},
-          {"version", MUON_MANIFEST_VERSION},
-          {"host_api", MUON_HOST_API_VERSION},
-          {"arena",
-           llvm::json::Object{{"bytes", arenaBytes}, {"alignment", 64}}},
-          {"slots", numSlots},
-          {"frozen", std::move(frozen)},
-          {"params", std::move(params)},
-          {"arguments", std::move(arguments)}};
+      {"format", "muon-artifact"},
+      {"version", MUON_MANIFEST_VERSION},
+      {"host_api", MUON_HOST_API_VERSION},
+      {"arena", llvm::json::Object{{"bytes", arenaBytes}, {"alignment", 64}}},
+      {"slots", numSlots},
+      {"frozen", std::move(frozen)},
+      {"params", std::move(params)},
+      {"arguments", std::move(arguments)}};
 }
 
 namespace {
 
-struct LowerEntryPass
-    : public muon::impl::LowerEntryPassBase<LowerEntryPass> {
+struct LowerEntryPass : public muon::impl::LowerEntryPassBase<LowerEntryPass> {
   using Base::Base;
 
   void runOnOperation() override {
@@ -194,10 +192,10 @@ struct LowerEntryPass
       unsigned last = function.getNumArguments();
       (void)function.insertArgument(
           last, pointer,
-          DictionaryAttr::get(&getContext(),
-                              NamedAttribute(StringAttr::get(&getContext(),
-                                                             MuonDialect::kHost),
-                                             UnitAttr::get(&getContext()))),
+          DictionaryAttr::get(
+              &getContext(),
+              NamedAttribute(StringAttr::get(&getContext(), MuonDialect::kHost),
+                             UnitAttr::get(&getContext()))),
           function.getLoc());
       for (func::CallOp call : calls.lookup(function))
         needsHost.insert(call->getParentOfType<func::FuncOp>());
@@ -221,8 +219,8 @@ struct LowerEntryPass
     for (BlockArgument argument : block.getArguments()) {
       if (failed(manifest.addArgument(argument.getArgNumber(), slot)))
         return failure();
-      Value bound = SlotOp::create(builder, argument.getLoc(),
-                                   argument.getType(), slot);
+      Value bound =
+          SlotOp::create(builder, argument.getLoc(), argument.getType(), slot);
       argument.replaceAllUsesWith(bound);
       slot += getParameterShape(argument.getType())->members;
     }
@@ -241,8 +239,8 @@ struct LowerEntryPass
 
     step.removeArgAttrsAttr();
     step.removeResAttrsAttr();
-    step.setType(FunctionType::get(context, {pointer, pointer, pointer},
-                                   status));
+    step.setType(
+        FunctionType::get(context, {pointer, pointer, pointer}, status));
     step->setAttr(MuonDialect::kEntry, builder.getUnitAttr());
 
     int64_t arenaBytes = 0;

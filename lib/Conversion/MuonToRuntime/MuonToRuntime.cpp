@@ -34,8 +34,7 @@ namespace {
 /// Builds the lowering of one product at the place of the operation.
 class ProductBuilder {
 public:
-  ProductBuilder(OpBuilder &rewriter, Location loc)
-      : b(rewriter), loc(loc) {}
+  ProductBuilder(OpBuilder &rewriter, Location loc) : b(rewriter), loc(loc) {}
 
   Value index(int64_t value) {
     return arith::ConstantIndexOp::create(b, loc, value);
@@ -75,8 +74,8 @@ public:
     SmallVector<OpFoldResult> strides(3, b.getIndexAttr(1));
     auto resultType = memref::SubViewOp::inferRankReducedResultType(
         {rows, cols}, type, offsets, sizes, strides);
-    return memref::SubViewOp::create(b, loc, resultType, batch,
-                                     offsets, sizes, strides);
+    return memref::SubViewOp::create(b, loc, resultType, batch, offsets, sizes,
+                                     strides);
   }
 
   /// constant · factor[position]^power, rounded once.
@@ -157,8 +156,8 @@ void ProductBuilder::copy(Value from, Value to) {
   };
   AffineMap identity = b.getMultiDimIdentityMap(1);
   linalg::GenericOp::create(
-      b, loc, flatten(from), flatten(to), ArrayRef<AffineMap>{identity, identity},
-      utils::IteratorType::parallel,
+      b, loc, flatten(from), flatten(to),
+      ArrayRef<AffineMap>{identity, identity}, utils::IteratorType::parallel,
       [](OpBuilder &inner, Location bodyLoc, ValueRange args) {
         linalg::YieldOp::create(inner, bodyLoc, args[0]);
       });
@@ -184,8 +183,8 @@ static func::FuncOp getFinishFunction(OpBuilder &builder, ModuleOp module,
   SmallVector<Type> inputs = {matrix};
   if (hasAddend)
     inputs.append({matrix, f32});
-  auto function = func::FuncOp::create(
-      builder, loc, name, builder.getFunctionType(inputs, {}));
+  auto function = func::FuncOp::create(builder, loc, name,
+                                       builder.getFunctionType(inputs, {}));
   function.setPrivate();
   Block *body = function.addEntryBlock();
   builder.setInsertionPointToEnd(body);
@@ -227,12 +226,11 @@ struct LowerSymmetricProduct : public OpRewritePattern<SymmetricProductOp> {
                          ValueRange{transposed, build.i64(m), build.i64(k),
                                     alpha, x, build.i64(isLeft ? k : m), out,
                                     build.i64(m)});
-      auto finish =
-          getFinishFunction(rewriter, op->getParentOfType<ModuleOp>(),
-                            static_cast<bool>(addend));
+      auto finish = getFinishFunction(rewriter, op->getParentOfType<ModuleOp>(),
+                                      static_cast<bool>(addend));
       auto cast = [&](Value matrix) -> Value {
-        return memref::CastOp::create(
-            rewriter, op.getLoc(), finish.getArgumentTypes()[0], matrix);
+        return memref::CastOp::create(rewriter, op.getLoc(),
+                                      finish.getArgumentTypes()[0], matrix);
       };
       SmallVector<Value> arguments = {cast(out)};
       if (addend)
@@ -264,8 +262,8 @@ struct LowerSymmetricApply : public OpRewritePattern<SymmetricApplyOp> {
       Value x = build.getMatrix(op.getX().front(), position);
       Value out = build.getMatrix(op.getOut().front(), position);
       Value alpha = build.getAlpha(1.0, op.getFactor(), position, 1);
-      Value share = build.getAlpha(beta, beta == 0.0 ? ValueRange() : op.getFactor(),
-                                   position, 1);
+      Value share = build.getAlpha(
+          beta, beta == 0.0 ? ValueRange() : op.getFactor(), position, 1);
       Value m = build.i64(rows), n = build.i64(cols);
       SmallVector<Value> left = {s, m}, right = {x, n};
       Value k = m;

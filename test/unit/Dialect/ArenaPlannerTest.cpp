@@ -79,7 +79,8 @@ TEST(ArenaPlanner, IntervalsIncludeBothEnds) {
 TEST(ArenaPlanner, AGapBetweenPlacedBuffersIsUsed) {
   // Two large ones that meet leave nothing between them; a small one that meets
   // only the second goes below it, where the first was.
-  std::vector<BufferInterval> buffers = {{1024, 0, 1}, {512, 1, 3}, {256, 2, 3}};
+  std::vector<BufferInterval> buffers = {
+      {1024, 0, 1}, {512, 1, 3}, {256, 2, 3}};
   std::optional<ArenaPlan> plan = planArena(buffers, 64);
   ASSERT_TRUE(plan);
   expectValid(buffers, *plan, 64);

@@ -130,9 +130,9 @@ Attribute ScheduleAttr::parse(AsmParser &parser, Type) {
     auto parseStep = [&]() -> ParseResult {
       SMLoc stepLoc = parser.getCurrentLocation();
       size_t before = literal.size();
-      if (parser.parseCommaSeparatedList(
-              AsmParser::Delimiter::Square,
-              [&] { return parser.parseFloat(literal.emplace_back()); }))
+      if (parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, [&] {
+            return parser.parseFloat(literal.emplace_back());
+          }))
         return failure();
       if (literal.size() - before != 3)
         return parser.emitError(stepLoc,
@@ -166,8 +166,7 @@ void ScheduleAttr::print(AsmPrinter &printer) const {
 }
 
 LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
-                                   StringRef name,
-                                   DenseF64ArrayAttr literal) {
+                                   StringRef name, DenseF64ArrayAttr literal) {
   if (name.empty() == literal.empty() || literal.size() % 3 != 0)
     return emitError() << "expected a schedule name or a list of [a, b, c]";
   if (!name.empty() && !lookupSchedule(name)) {

@@ -259,8 +259,8 @@ LogicalResult UpdateOp::verify() {
     return failure();
   int64_t matrices =
       getParameterShape(parameters.front().getType())->matrices();
-  for (OperandRange sums : {getGradientSums(), getMomentumSums(),
-                            getUpdateSums(), getWeightSums()})
+  for (OperandRange sums :
+       {getGradientSums(), getMomentumSums(), getUpdateSums(), getWeightSums()})
     if (failed(verifyPerMatrix(*this, sums, matrices)))
       return failure();
   if (failed(verifySafetyAndEps(*this, getSafety(), getEps())) ||
@@ -300,8 +300,8 @@ LogicalResult AdamWUpdateOp::verify() {
 
 LogicalResult MomentumOp::verify() {
   if (failed(verifyInPlaceOp(*this)) ||
-      failed(verifySameShape(
-          *this, {getMomentum().front(), getGradient().front()})) ||
+      failed(verifySameShape(*this,
+                             {getMomentum().front(), getGradient().front()})) ||
       failed(verifyHoldsMatrices(*this, getX().front(), getMomentum().front())))
     return failure();
   int64_t matrices =
@@ -324,8 +324,7 @@ LogicalResult NormalizeOp::verify() {
 }
 
 LogicalResult OrthogonalizeOp::verify() {
-  if (failed(verifyInPlaceOp(*this)) ||
-      failed(verifySteps(*this, getSteps())))
+  if (failed(verifyInPlaceOp(*this)) || failed(verifySteps(*this, getSteps())))
     return failure();
   return verifyIteration(*this, getX().front(), getFactor(), getOut().front());
 }
@@ -369,8 +368,7 @@ LogicalResult SymmetricApplyOp::verify() {
   auto xType = cast<ShapedType>(getX().front().getType());
   int64_t m = xType.getDimSize(getSide() == Side::Left ? 1 : 2);
   SmallVector<int64_t> square = {xType.getDimSize(0), m, m};
-  if (cast<ShapedType>(getS().front().getType()).getShape() !=
-      ArrayRef(square))
+  if (cast<ShapedType>(getS().front().getType()).getShape() != ArrayRef(square))
     return emitOpError("'s' expected shape ")
            << square[0] << "x" << m << "x" << m << ", found "
            << getS().front().getType();
@@ -448,8 +446,8 @@ static void getInPlaceEffects(
 
 #define MUON_TENSOR_OP(OpT)                                                    \
   MUON_IN_PLACE_OP(OpT)                                                        \
-  LogicalResult OpT::reifyResultShapes(                                        \
-      OpBuilder &builder, ReifiedRankedShapedTypeDims &shapes) {               \
+  LogicalResult OpT::reifyResultShapes(OpBuilder &builder,                     \
+                                       ReifiedRankedShapedTypeDims &shapes) {  \
     for (Type type : getOperation()->getResultTypes())                         \
       shapes.push_back(getAsIndexOpFoldResult(                                 \
           builder.getContext(), cast<ShapedType>(type).getShape()));           \
@@ -527,13 +525,12 @@ LogicalResult HostCallOp::verify() {
               : kind == 'f' ? type.isF32()
                             : memref && memref.getElementType().isF32();
     if (!ok)
-      return emitOpError("argument #")
-             << index << " expected "
-             << (kind == 'i'   ? "i64"
-                 : kind == 'w' ? "i32"
-                 : kind == 'f' ? "f32"
-                               : "a memref of f32")
-             << ", found " << type;
+      return emitOpError("argument #") << index << " expected "
+                                       << (kind == 'i'   ? "i64"
+                                           : kind == 'w' ? "i32"
+                                           : kind == 'f' ? "f32"
+                                                         : "a memref of f32")
+                                       << ", found " << type;
   }
   return success();
 }

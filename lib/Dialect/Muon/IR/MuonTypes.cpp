@@ -85,7 +85,8 @@ static void printCounted(AsmPrinter &printer, TypeT type) {
 static LogicalResult verifyCounted(function_ref<InFlightDiagnostic()> emitError,
                                    int64_t count, ArrayRef<int64_t> shape,
                                    Type elementType) {
-  if (ShapedType::isDynamic(count) || llvm::any_of(shape, ShapedType::isDynamic))
+  if (ShapedType::isDynamic(count) ||
+      llvm::any_of(shape, ShapedType::isDynamic))
     return emitError() << "expected a static shape, found a dynamic dimension";
   SmallVector<int64_t> dims(1, count);
   llvm::append_range(dims, shape);

@@ -14,7 +14,8 @@
 using namespace mlir::muon;
 
 std::optional<ArenaPlan>
-mlir::muon::planArena(llvm::ArrayRef<BufferInterval> buffers, int64_t alignment) {
+mlir::muon::planArena(llvm::ArrayRef<BufferInterval> buffers,
+                      int64_t alignment) {
   ArenaPlan plan;
   plan.offsets.resize(buffers.size());
   auto order = llvm::to_vector(llvm::seq<size_t>(0, buffers.size()));

@@ -58,16 +58,16 @@ private:
   Value addArgument(Location loc, Type type, Role role,
                     ArrayRef<NamedAttribute> more = {}) {
     SmallVector<NamedAttribute> attrs(more);
-    attrs.push_back(builder.getNamedAttr(MuonDialect::kRole,
-                                         RoleAttr::get(context, role)));
+    attrs.push_back(
+        builder.getNamedAttr(MuonDialect::kRole, RoleAttr::get(context, role)));
     argAttrs.push_back(builder.getDictionaryAttr(attrs));
     return body.addArgument(type, loc);
   }
   Value addNamed(const Parameter &parameter, Type type, Role role) {
-    return addArgument(parameter.loc, type, role,
-                       builder.getNamedAttr(
-                           MuonDialect::kNames,
-                           builder.getArrayAttr(parameter.name)));
+    return addArgument(
+        parameter.loc, type, role,
+        builder.getNamedAttr(MuonDialect::kNames,
+                             builder.getArrayAttr(parameter.name)));
   }
   Value addScalar(Role role, StringRef group,
                   std::optional<double> defaultValue) {
@@ -76,9 +76,8 @@ private:
       attrs.push_back(builder.getNamedAttr(MuonDialect::kGroup,
                                            builder.getStringAttr(group)));
     if (defaultValue)
-      attrs.push_back(
-          builder.getNamedAttr(MuonDialect::kDefault,
-                               builder.getF32FloatAttr(*defaultValue)));
+      attrs.push_back(builder.getNamedAttr(
+          MuonDialect::kDefault, builder.getF32FloatAttr(*defaultValue)));
     return addArgument(step.getLoc(),
                        RankedTensorType::get({}, builder.getF32Type()), role,
                        attrs);
@@ -137,9 +136,8 @@ StepBuilder::getScalars(const rules::ResolvedParam &resolved) {
 
 Value StepBuilder::addSquares(const Parameter &parameter, Value value,
                               Value sums) {
-  Value result = SumSquaresOp::create(builder, parameter.loc, value,
-                                      sums)
-                     .getResult(0);
+  Value result =
+      SumSquaresOp::create(builder, parameter.loc, value, sums).getResult(0);
   addResult(result);
   return result;
 }
@@ -161,8 +159,8 @@ StepBuilder::Operands StepBuilder::addOperands(const Parameter &parameter) {
     operands.expAvgSq = addNamed(parameter, state, Role::ExpAvgSq);
   }
   if (parameter.resolved->keepsMaster)
-    operands.master.push_back(addNamed(
-        parameter, type.clone(builder.getF32Type()), Role::Master));
+    operands.master.push_back(
+        addNamed(parameter, type.clone(builder.getF32Type()), Role::Master));
   operands.gradientSums =
       addSquares(parameter, operands.gradient,
                  addNamed(parameter, sums, Role::GradientSums));
@@ -334,7 +332,7 @@ static rules::ElementKind getElementKind(Type type) {
 
 /// The one name in `muon.names` of the argument that `value` is.
 static FailureOr<StringAttr> getParameterName(OptimizeOp op, Value value,
-                                             Role role) {
+                                              Role role) {
   auto argument = dyn_cast<BlockArgument>(value);
   auto function = op->getParentOfType<func::FuncOp>();
   if (!argument || argument.getOwner() != &function.getBody().front())
@@ -357,7 +355,8 @@ LogicalResult AssignOptimizersPass::addParameter(
     std::deque<rules::ResolvedParam> &resolvedParams,
     SmallVectorImpl<Parameter> &parameters,
     SmallVectorImpl<Attribute> &frozen) {
-  FailureOr<StringAttr> name = getParameterName(op, op.getWeight(), Role::Weight);
+  FailureOr<StringAttr> name =
+      getParameterName(op, op.getWeight(), Role::Weight);
   FailureOr<StringAttr> gradientName =
       getParameterName(op, op.getGradient(), Role::Gradient);
   if (failed(name) || failed(gradientName))
@@ -368,9 +367,8 @@ LogicalResult AssignOptimizersPass::addParameter(
            << *name << " and " << *gradientName;
 
   RankedTensorType type = op.getWeight().getType();
-  llvm::Expected<rules::ResolvedParam> resolved =
-      rules.resolve(name->getValue(), type.getShape(),
-                    getElementKind(type.getElementType()));
+  llvm::Expected<rules::ResolvedParam> resolved = rules.resolve(
+      name->getValue(), type.getShape(), getElementKind(type.getElementType()));
   if (!resolved)
     return op.emitError(llvm::toString(resolved.takeError()));
   if (!resolved->note.empty())
@@ -392,10 +390,10 @@ LogicalResult AssignOptimizersPass::addParameter(
   }
   int64_t begin = 0, rows = type.getDimSize(0), cols = type.getDimSize(1);
   for (int64_t size : *kept.muon.split) {
-    auto block =
-        RowsAttr::get(&getContext(), *name, begin, begin + size, rows);
+    auto block = RowsAttr::get(&getContext(), *name, begin, begin + size, rows);
     parameters.push_back(
-        {op.getLoc(), block, RankedTensorType::get({size, cols}, type.getElementType()),
+        {op.getLoc(), block,
+         RankedTensorType::get({size, cols}, type.getElementType()),
          RankedTensorType::get({size, cols}, gradientType.getElementType()),
          &kept});
     begin += size;

@@ -1,4 +1,5 @@
-//===- CheckInPlace.cpp - Check that updates can happen in place -*- C++ -*-===//
+//===- CheckInPlace.cpp - Check that updates can happen in place -*- C++
+//-*-===//
 //
 // Part of the muon-mlir Project, under the Apache License v2.0 with LLVM
 // Exceptions. See LICENSE for license information.
@@ -31,15 +32,15 @@ static Value getOrigin(Value value) {
 static LogicalResult checkWritable(InPlaceOpInterface op,
                                    OpOperand &destination) {
   auto argument = dyn_cast<BlockArgument>(getOrigin(destination.get()));
-  auto function = argument ? dyn_cast<func::FuncOp>(
-                                 argument.getOwner()->getParentOp())
-                           : func::FuncOp();
+  auto function =
+      argument ? dyn_cast<func::FuncOp>(argument.getOwner()->getParentOp())
+               : func::FuncOp();
   if (!function)
     return success();
   auto role = function.getArgAttrOfType<RoleAttr>(argument.getArgNumber(),
                                                   MuonDialect::kRole);
-  if (role && (role.getValue() == Role::Gradient ||
-               isScalarRole(role.getValue())))
+  if (role &&
+      (role.getValue() == Role::Gradient || isScalarRole(role.getValue())))
     return op->emitOpError("updates argument #")
            << argument.getArgNumber() << " of the step, which is a "
            << stringifyRole(role.getValue()) << " and read only";

@@ -1,4 +1,5 @@
-//===- DecomposeUpdates.cpp - Split updates into math operations -*- C++ -*-===//
+//===- DecomposeUpdates.cpp - Split updates into math operations -*- C++
+//-*-===//
 //
 // Part of the muon-mlir Project, under the Apache License v2.0 with LLVM
 // Exceptions. See LICENSE for license information.
@@ -60,11 +61,11 @@ struct DecomposeUpdate : public OpRewritePattern<UpdateOp> {
     double scale = op.getLrMultiplier().convertToDouble();
     if (op.getScale())
       scale *= op.getScale()->getFactor(fanOut, fanIn);
-    auto apply = ApplyOp::create(
-        rewriter, loc, orthogonalize.getResult(0), op.getLr(),
-        op.getWeightDecay(), op.getWhen(), op.getWeight(), op.getMaster(),
-        op.getUpdateSums(), op.getWeightSums(),
-        rewriter.getF64FloatAttr(scale));
+    auto apply =
+        ApplyOp::create(rewriter, loc, orthogonalize.getResult(0), op.getLr(),
+                        op.getWeightDecay(), op.getWhen(), op.getWeight(),
+                        op.getMaster(), op.getUpdateSums(), op.getWeightSums(),
+                        rewriter.getF64FloatAttr(scale));
 
     // Results follow the destinations: weight, momentum, then the rest, which
     // apply has in the same order.

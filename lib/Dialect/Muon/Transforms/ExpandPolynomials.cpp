@@ -1,4 +1,5 @@
-//===- ExpandPolynomials.cpp - Expand polynomial steps into products -*- C++ -*-===//
+//===- ExpandPolynomials.cpp - Expand polynomial steps into products -*- C++
+//-*-===//
 //
 // Part of the muon-mlir Project, under the Apache License v2.0 with LLVM
 // Exceptions. See LICENSE for license information.
@@ -34,16 +35,15 @@ struct ExpandPolynomial : public OpRewritePattern<PolynomialStepOp> {
 
     int64_t m = type.getDimSize(op.getSide() == Side::Left ? 1 : 2);
     auto square = [&]() -> Value {
-      return tensor::EmptyOp::create(rewriter, loc,
-                                     {type.getDimSize(0), m, m},
+      return tensor::EmptyOp::create(rewriter, loc, {type.getDimSize(0), m, m},
                                      type.getElementType());
     };
     auto number = [&](double value) { return rewriter.getF64FloatAttr(value); };
     auto product = [&](Value x, ValueRange addend, ValueRange factor,
                        double alpha, double beta, Side side) {
-      return SymmetricProductOp::create(
-                 rewriter, loc, x, addend, factor, square(), number(alpha),
-                 number(beta), SideAttr::get(getContext(), side))
+      return SymmetricProductOp::create(rewriter, loc, x, addend, factor,
+                                        square(), number(alpha), number(beta),
+                                        SideAttr::get(getContext(), side))
           .getResult(0);
     };
     double a = op.getA().convertToDouble(), b = op.getB().convertToDouble(),
@@ -51,17 +51,17 @@ struct ExpandPolynomial : public OpRewritePattern<PolynomialStepOp> {
 
     Value polynomial;
     if (c == 0.0) {
-      polynomial = product(op.getX().front(), {}, op.getFactor(), b, 0.0, op.getSide());
+      polynomial =
+          product(op.getX().front(), {}, op.getFactor(), b, 0.0, op.getSide());
     } else {
       Value gram = product(op.getX().front(), {}, op.getFactor(), 1.0, 0.0,
                            op.getSide());
       // A is symmetric, so A² = AAᵀ whatever the side of X.
       polynomial = product(gram, gram, {}, c, b, Side::Left);
     }
-    auto apply = SymmetricApplyOp::create(rewriter, loc, polynomial,
-                                          op.getX().front(), op.getFactor(),
-                                          op.getOut(), number(a),
-                                          op.getSideAttr());
+    auto apply = SymmetricApplyOp::create(
+        rewriter, loc, polynomial, op.getX().front(), op.getFactor(),
+        op.getOut(), number(a), op.getSideAttr());
     rewriter.replaceOp(op, apply->getResults());
     return success();
   }

@@ -1,4 +1,5 @@
-//===- GuardStep.cpp - One scf.if for what depends on one condition -*- C++ -*-===//
+//===- GuardStep.cpp - One scf.if for what depends on one condition -*- C++
+//-*-===//
 //
 // Part of the muon-mlir Project, under the Apache License v2.0 with LLVM
 // Exceptions. See LICENSE for license information.
@@ -43,7 +44,8 @@ static bool isSkippable(Operation &op, Operation *last) {
   if (!inPlace || op.getNumResults() != 0)
     return false;
   return llvm::all_of(inPlace.getDestinations(), [&](Value value) {
-    return isScratch(value) && llvm::all_of(value.getUsers(), [&](Operation *user) {
+    return isScratch(value) &&
+           llvm::all_of(value.getUsers(), [&](Operation *user) {
              Operation *outer = op.getBlock()->findAncestorOpInBlock(*user);
              return outer && !last->isBeforeInBlock(outer);
            });

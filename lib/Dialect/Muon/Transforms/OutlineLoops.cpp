@@ -47,8 +47,7 @@ struct OutlineLoopsPass
 
   void runOnOperation() override {
     SymbolTable symbols(getOperation());
-    for (auto step :
-         llvm::to_vector(getOperation().getOps<func::FuncOp>())) {
+    for (auto step : llvm::to_vector(getOperation().getOps<func::FuncOp>())) {
       if (step.isExternal() || step.isPrivate())
         continue;
       SmallVector<Operation *> loops;

@@ -79,7 +79,8 @@ static LogicalResult extendToUses(Value buffer, Block &block,
       for (Value view : user->getResults())
         if (failed(extendToUses(view, block, times, interval)))
           return failure();
-    } else if (llvm::any_of(user->getResultTypes(), llvm::IsaPred<MemRefType>)) {
+    } else if (llvm::any_of(user->getResultTypes(),
+                            llvm::IsaPred<MemRefType>)) {
       return user->emitOpError("may alias a scratch buffer; cannot tell how "
                                "long the buffer lives");
     }

@@ -1,4 +1,5 @@
-//===- SelectIteration.cpp - Choose side, iteration and precision -*- C++ -*-===//
+//===- SelectIteration.cpp - Choose side, iteration and precision -*- C++
+//-*-===//
 //
 // Part of the muon-mlir Project, under the Apache License v2.0 with LLVM
 // Exceptions. See LICENSE for license information.
@@ -38,8 +39,9 @@ struct SelectIterationPass
     auto type = cast<ShapedType>(op.getX().front().getType());
     int64_t rows = type.getDimSize(1), cols = type.getDimSize(2);
     auto remark = [&](StringRef name) {
-      return remark::passed(op.getLoc(), remark::RemarkOpts::name(name)
-                                             .category("muon-select-iteration"));
+      return remark::passed(
+          op.getLoc(),
+          remark::RemarkOpts::name(name).category("muon-select-iteration"));
     };
 
     if (op.getSide() == Side::Auto) {
@@ -50,9 +52,10 @@ struct SelectIterationPass
               ? llvm::formatv("side {0}: the matrix is square",
                               stringifySide(side))
                     .str()
-              : llvm::formatv("side {0}: the Gram matrix is {1}x{1}, not {2}x{2}",
-                              stringifySide(side), std::min(rows, cols),
-                              std::max(rows, cols))
+              : llvm::formatv(
+                    "side {0}: the Gram matrix is {1}x{1}, not {2}x{2}",
+                    stringifySide(side), std::min(rows, cols),
+                    std::max(rows, cols))
                     .str();
       remark("Side") << reason;
     }
@@ -66,8 +69,9 @@ struct SelectIterationPass
     }
 
     if (op.getCompute() != Compute::Auto && op.getCompute() != Compute::F32)
-      return op.emitOpError("'compute' expected auto or f32 for the CPU target, "
-                            "found ")
+      return op.emitOpError(
+                 "'compute' expected auto or f32 for the CPU target, "
+                 "found ")
              << stringifyCompute(op.getCompute());
     if (op.getCompute() == Compute::Auto) {
       op.setCompute(Compute::F32);

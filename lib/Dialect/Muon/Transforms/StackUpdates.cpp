@@ -44,7 +44,8 @@ struct Candidate {
 /// Merges the updates of one function.
 class Stacker {
 public:
-  explicit Stacker(func::FuncOp step) : step(step), builder(step.getContext()) {}
+  explicit Stacker(func::FuncOp step)
+      : step(step), builder(step.getContext()) {}
 
   /// Returns the number of (stacks, members) made.
   std::pair<int64_t, int64_t> run();
@@ -143,7 +144,8 @@ std::optional<Candidate> Stacker::getCandidate(InPlaceOpInterface op) {
 ArrayAttr Stacker::getSumsKey(InPlaceOpInterface op, Value argument) {
   SmallVector<Attribute> key;
   auto add = [&](const void *pointer, int64_t detail) {
-    key.push_back(builder.getI64IntegerAttr(reinterpret_cast<intptr_t>(pointer)));
+    key.push_back(
+        builder.getI64IntegerAttr(reinterpret_cast<intptr_t>(pointer)));
     key.push_back(builder.getI64IntegerAttr(detail));
   };
   unsigned index = cast<BlockArgument>(argument).getArgNumber();
@@ -185,8 +187,8 @@ DictionaryAttr Stacker::getKey(const Candidate &candidate) {
           reinterpret_cast<intptr_t>(operand.getAsOpaquePointer())));
   }
   return builder.getDictionaryAttr(
-      {builder.getNamedAttr("name",
-                            builder.getStringAttr(op->getName().getStringRef())),
+      {builder.getNamedAttr(
+           "name", builder.getStringAttr(op->getName().getStringRef())),
        builder.getNamedAttr("attributes", op->getAttrDictionary()),
        builder.getNamedAttr("operands", builder.getArrayAttr(operands))});
 }
@@ -252,11 +254,11 @@ void Stacker::rebuildOp(Operation &op, OpBuilder &b) {
   if (absorbedOps.contains(&op))
     return;
   if (auto look = dyn_cast<LookOp>(op)) {
-    auto newLook = LookOp::create(
-        b, look.getLoc(), mapList(look.getGradients()),
-        mapList(look.getMomenta()), mapList(look.getLimit()),
-        mapList(look.getOk()), mapList(look.getClip()),
-        look.getSkipNonfinite());
+    auto newLook =
+        LookOp::create(b, look.getLoc(), mapList(look.getGradients()),
+                       mapList(look.getMomenta()), mapList(look.getLimit()),
+                       mapList(look.getOk()), mapList(look.getClip()),
+                       look.getSkipNonfinite());
     map.map(op.getResults(), newLook->getResults());
     return;
   }
@@ -306,12 +308,12 @@ void Stacker::rebuild() {
       attrs = newAttrs.getDictionary(step.getContext());
       auto tensor = cast<RankedTensorType>(type);
       int64_t count = group.members.size();
-      type = group.isStack
-                 ? Type(StackType::get(step.getContext(), count,
-                                       tensor.getShape(),
-                                       tensor.getElementType()))
-                 : Type(RankedTensorType::get(
-                       tensor.getDimSize(0) * count, tensor.getElementType()));
+      type =
+          group.isStack
+              ? Type(StackType::get(step.getContext(), count, tensor.getShape(),
+                                    tensor.getElementType()))
+              : Type(RankedTensorType::get(tensor.getDimSize(0) * count,
+                                           tensor.getElementType()));
     }
     argAttrs.push_back(attrs);
     map.map(argument, body->addArgument(type, argument.getLoc()));
@@ -322,9 +324,8 @@ void Stacker::rebuild() {
     rebuildOp(op, b);
   old.dropAllDefinedValueUses();
   old.erase();
-  step.setType(
-      FunctionType::get(step.getContext(), body->getArgumentTypes(),
-                        body->getTerminator()->getOperandTypes()));
+  step.setType(FunctionType::get(step.getContext(), body->getArgumentTypes(),
+                                 body->getTerminator()->getOperandTypes()));
   step.setAllArgAttrs(argAttrs);
 }
 

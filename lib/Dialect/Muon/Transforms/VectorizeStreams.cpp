@@ -1,4 +1,5 @@
-//===- VectorizeStreams.cpp - Elementwise linalg to vector loops -*- C++ -*-===//
+//===- VectorizeStreams.cpp - Elementwise linalg to vector loops -*- C++
+//-*-===//
 //
 // Part of the muon-mlir Project, under the Apache License v2.0 with LLVM
 // Exceptions. See LICENSE for license information.

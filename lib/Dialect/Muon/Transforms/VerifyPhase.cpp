@@ -1,4 +1,5 @@
-//===- VerifyPhase.cpp - Check that no operation outlived a phase -*- C++ -*-===//
+//===- VerifyPhase.cpp - Check that no operation outlived a phase -*- C++
+//-*-===//
 //
 // Part of the muon-mlir Project, under the Apache License v2.0 with LLVM
 // Exceptions. See LICENSE for license information.

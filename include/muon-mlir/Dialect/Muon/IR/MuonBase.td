@@ -62,6 +62,7 @@ class Muon_InPlaceOp<string mnemonic, list<string> groups, int firstDestination,
 class Muon_ConditionalOp<string mnemonic, list<string> groups,
                          int firstDestination, list<Trait> traits = []>
     : Muon_InPlaceOp<mnemonic, groups, firstDestination, traits> {
+  let hasCanonicalizer = 1;
   let extraClassDeclaration = inPlaceDeclaration # [{
     ::mlir::Value getCondition() {
       return getWhen().empty() ? ::mlir::Value() : getWhen().front();

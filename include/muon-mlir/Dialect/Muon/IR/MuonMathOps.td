@@ -69,6 +69,7 @@ def Muon_NormalizeOp : Muon_TensorOp<"normalize", ["sums", "unit", "factor"], 2>
 def Muon_OrthogonalizeOp : Muon_TensorOp<"orthogonalize",
     ["x", "factor?", "out"], 2> {
   let summary = "Newton–Schulz iteration";
+  let hasCanonicalizer = 1;
   let description = [{
     out = p_steps(…p_1(factor·x)), with p_i(X) = a_i·X + (b_i·A + c_i·A²)·X and
     A = XXᵀ (`side = left`), or its mirror image X·(…) with A = XᵀX (`right`).
@@ -94,6 +95,7 @@ def Muon_OrthogonalizeOp : Muon_TensorOp<"orthogonalize",
 def Muon_PolynomialStepOp : Muon_TensorOp<"polynomial_step",
     ["x", "factor?", "out"], 2> {
   let summary = "one step of the Newton–Schulz iteration";
+  let hasCanonicalizer = 1;
   let description = [{
     With X = factor·x: out = aX + (bA + cA²)X, A = XXᵀ for `side = left`;
     out = aX + X(bA + cA²), A = XᵀX for `right`.
@@ -115,11 +117,13 @@ def Muon_PolynomialStepOp : Muon_TensorOp<"polynomial_step",
 def Muon_SymmetricProductOp : Muon_TensorOp<"symmetric_product",
     ["x", "addend?", "factor?", "out"], 3> {
   let summary = "symmetric product of a matrix with itself";
+  let hasCanonicalizer = 1;
   let description = [{
     out = alpha·f²·op(x)op(x)ᵀ + beta·addend with f = factor or 1;
     op(x) = x (m×n) for `side = left`, xᵀ for `right` (x being n×m). Only one
     triangle is computed; the mirror image is stored too, so all of `out` may
-    be read. `addend` must be symmetric; only its upper triangle is read.
+    be read. `addend` must be symmetric; only its upper triangle is read, and
+    nothing of it if beta is 0.
 
     Constraints: out (and addend) is B×m×m; beta is 0 without an addend;
     `factor` has one element per matrix; side is not `auto`.
@@ -139,6 +143,7 @@ def Muon_SymmetricProductOp : Muon_TensorOp<"symmetric_product",
 def Muon_SymmetricApplyOp : Muon_TensorOp<"symmetric_apply",
     ["s", "x", "factor?", "out"], 3> {
   let summary = "product of a symmetric matrix with a matrix, plus the matrix";
+  let hasCanonicalizer = 1;
   let description = [{
     out = f·(beta·x + s·x) for `side = left`, f·(beta·x + x·s) for `right`,
     with f = factor or 1. The identity in beta·I + s stays implicit: adding it

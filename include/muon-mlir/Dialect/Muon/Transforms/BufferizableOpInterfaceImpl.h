@@ -1,4 +1,5 @@
-//===- BufferizableOpInterfaceImpl.h - Bufferization of muon operations -*- C++ -*-===//
+//===- BufferizableOpInterfaceImpl.h - Bufferization of muon operations -*- C++
+//-*-===//
 //
 // Part of the muon-mlir Project, under the Apache License v2.0 with LLVM
 // Exceptions. See LICENSE for license information.

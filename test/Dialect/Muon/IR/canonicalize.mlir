@@ -1,0 +1,72 @@
+// RUN: muon-opt --canonicalize --split-input-file %s | FileCheck %s
+
+// CHECK-LABEL: func.func @always(
+// CHECK-SAME: %[[T:.+]]: tensor<i64>)
+// CHECK-NEXT: %[[R:.+]] = muon.advance step(%[[T]] : tensor<i64>)
+// CHECK-NEXT: return %[[R]]
+func.func @always(%t: tensor<i64>) -> tensor<i64> {
+  %true = arith.constant dense<true> : tensor<i1>
+  %0 = muon.advance when(%true : tensor<i1>) step(%t : tensor<i64>)
+  return %0 : tensor<i64>
+}
+
+// -----
+
+// CHECK-LABEL: func.func @never(
+// CHECK-SAME: %[[LR:[a-z0-9]+]]: tensor<f32>, %[[G:[a-z0-9]+]]: tensor<4xf32>, %[[T:[a-z0-9]+]]: tensor<i64>, %[[W:[a-z0-9]+]]: tensor<4xf32>, %[[M:[a-z0-9]+]]: tensor<4xf32>, %[[V:[a-z0-9]+]]: tensor<4xf32>)
+// CHECK-NEXT: return %[[W]], %[[M]], %[[V]]
+func.func @never(%lr: tensor<f32>, %g: tensor<4xf32>, %t: tensor<i64>, %w: tensor<4xf32>, %m: tensor<4xf32>, %v: tensor<4xf32>)
+    -> (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) {
+  %false = arith.constant dense<false> : tensor<i1>
+  %0:3 = muon.adamw_update gradient(%g : tensor<4xf32>) lr(%lr : tensor<f32>) weight_decay(%lr : tensor<f32>) step(%t : tensor<i64>) when(%false : tensor<i1>) weight(%w : tensor<4xf32>) exp_avg(%m : tensor<4xf32>) exp_avg_sq(%v : tensor<4xf32>)
+  return %0#0, %0#1, %0#2 : tensor<4xf32>, tensor<4xf32>, tensor<4xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func.func @run_time(
+// CHECK: muon.advance when(
+func.func @run_time(%ok: tensor<i1>, %t: tensor<i64>) -> tensor<i64> {
+  %0 = muon.advance when(%ok : tensor<i1>) step(%t : tensor<i64>)
+  return %0 : tensor<i64>
+}
+
+// -----
+
+// CHECK-LABEL: func.func @unit_factor(
+// CHECK: muon.polynomial_step x({{[^)]*}}) out(
+// CHECK: muon.orthogonalize x({{[^)]*}}) out(
+// CHECK: muon.symmetric_product x({{[^)]*}}) out(
+// CHECK: muon.symmetric_apply s({{[^)]*}}) x({{[^)]*}}) out(
+func.func @unit_factor(%x: tensor<2x4x4xf32>, %o: tensor<2x4x4xf32>)
+    -> (tensor<2x4x4xf32>, tensor<2x4x4xf32>, tensor<2x4x4xf32>, tensor<2x4x4xf32>) {
+  %one = arith.constant dense<1.0> : tensor<2xf32>
+  %0 = muon.polynomial_step x(%x : tensor<2x4x4xf32>) factor(%one : tensor<2xf32>) out(%o : tensor<2x4x4xf32>) {a = 2.0 : f64, b = -1.5 : f64, c = 0.5 : f64, side = #muon.side<left>}
+  %1 = muon.orthogonalize x(%x : tensor<2x4x4xf32>) factor(%one : tensor<2xf32>) out(%o : tensor<2x4x4xf32>) {schedule = #muon.schedule<you>, steps = 2 : i64}
+  %2 = muon.symmetric_product x(%x : tensor<2x4x4xf32>) factor(%one : tensor<2xf32>) out(%o : tensor<2x4x4xf32>) {side = #muon.side<left>}
+  %3 = muon.symmetric_apply s(%x : tensor<2x4x4xf32>) x(%o : tensor<2x4x4xf32>) factor(%one : tensor<2xf32>) out(%o : tensor<2x4x4xf32>) {side = #muon.side<left>}
+  return %0, %1, %2, %3 : tensor<2x4x4xf32>, tensor<2x4x4xf32>, tensor<2x4x4xf32>, tensor<2x4x4xf32>
+}
+
+// -----
+
+// One of two factors is not 1.
+
+// CHECK-LABEL: func.func @other_factor(
+// CHECK: muon.symmetric_product x({{[^)]*}}) factor(
+func.func @other_factor(%x: tensor<2x4x4xf32>, %o: tensor<2x4x4xf32>) -> tensor<2x4x4xf32> {
+  %f = arith.constant dense<[1.0, 2.0]> : tensor<2xf32>
+  %0 = muon.symmetric_product x(%x : tensor<2x4x4xf32>) factor(%f : tensor<2xf32>) out(%o : tensor<2x4x4xf32>) {side = #muon.side<left>}
+  return %0 : tensor<2x4x4xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func.func @addend(
+// CHECK: muon.symmetric_product x({{[^)]*}}) out(
+// CHECK: muon.symmetric_product x({{[^)]*}}) addend(
+func.func @addend(%x: tensor<1x4x4xf32>, %o: tensor<1x4x4xf32>) -> (tensor<1x4x4xf32>, tensor<1x4x4xf32>) {
+  %0 = muon.symmetric_product x(%x : tensor<1x4x4xf32>) addend(%x : tensor<1x4x4xf32>) out(%o : tensor<1x4x4xf32>) {beta = 0.0 : f64, side = #muon.side<left>}
+  %1 = muon.symmetric_product x(%x : tensor<1x4x4xf32>) addend(%x : tensor<1x4x4xf32>) out(%o : tensor<1x4x4xf32>) {beta = 0.5 : f64, side = #muon.side<left>}
+  return %0, %1 : tensor<1x4x4xf32>, tensor<1x4x4xf32>
+}
