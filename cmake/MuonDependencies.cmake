@@ -3,11 +3,17 @@
 
 # MLIR's version file wants major.minor. A release other than 22.1 has another
 # C++ API, so it is refused here and not by a page of compiler errors.
-find_package(MLIR 22.1 QUIET CONFIG HINTS /usr/lib/llvm-22/lib/cmake/mlir)
+if(MLIR_DIR)
+  # Asked for by name: this one or none.
+  find_package(MLIR 22.1 QUIET CONFIG PATHS ${MLIR_DIR} NO_DEFAULT_PATH)
+else()
+  find_package(MLIR 22.1 QUIET CONFIG HINTS /usr/lib/llvm-22/lib/cmake/mlir)
+endif()
 if(NOT MLIR_FOUND)
   set(_found "none")
   if(MLIR_CONSIDERED_VERSIONS)
-    set(_found "${MLIR_CONSIDERED_VERSIONS}")
+    set(_found ${MLIR_CONSIDERED_VERSIONS})
+    list(REMOVE_DUPLICATES _found)
   endif()
   message(FATAL_ERROR "muon-mlir needs LLVM/MLIR 22.1 (found: ${_found}); install the packages libmlir-22-dev, mlir-22-tools and llvm-22-dev, or run scripts/setup.sh")
 endif()
