@@ -248,6 +248,26 @@ class Skip(StepTestCase):
                         self.poisoned(before.state, f"{name}.momentum",
                                       value), name)
 
+    def test_without_the_guard(self):
+        """Allowed to happen, a bad value shows in its matrix, and only there."""
+        artifact, before, grads = self.prepared(skip_nonfinite=False)
+        for name, rows in (("blocks.1.w", slice(None)),
+                           ("experts.w", slice(0, 12))):
+            for value in (np.nan, np.inf):
+                with self.subTest(name=name, value=value):
+                    out = artifact.run(
+                        before.params, self.poisoned(grads, name, value, 5),
+                        before.state, SCALARS)
+                    for other, tensor in out.params.items():
+                        values = tensor.values().reshape(
+                            -1, tensor.values().shape[-1])
+                        if other != name:
+                            self.assertTrue(np.isfinite(values).all(), other)
+                            continue
+                        bad = ~np.isfinite(values)
+                        self.assertTrue(bad[rows].all())
+                        self.assertEqual(bad.sum(), bad[rows].sum())
+
     def test_first_step(self):
         params = small_model("BF16")
         artifact = self.artifact(params)
