@@ -10,7 +10,9 @@ mkdir -p "build/$preset"
 log="build/$preset/build.log"
 if ! { cmake --preset "$preset" && cmake --build --preset "$preset" "$@"; } \
     >"$log" 2>&1; then
-  grep -E 'error|FAILED|CMake Error' -A 5 "$log" | head -n 60 >&2
+  {
+    grep -E 'error|FAILED|CMake Error' -A 5 -m 10 "$log" || tail -n 40 "$log"
+  } >&2
   echo "build: error: preset $preset failed; the whole log is in $log" >&2
   exit 1
 fi

@@ -24,22 +24,22 @@ done
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 echo "setup: installing ${missing[*]}"
-as_root=()
+as_root=(env DEBIAN_FRONTEND=noninteractive)
 if [ "$(id -u)" -ne 0 ]; then
   command -v sudo >/dev/null || {
     echo "setup: error: these packages are missing and only root can install" \
       "them: ${missing[*]}" >&2
     exit 1
   }
-  as_root=(sudo)
+  as_root=(sudo env DEBIAN_FRONTEND=noninteractive)
 fi
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 if ! { "${as_root[@]}" apt-get update &&
-  DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y \
-    --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then
+  "${as_root[@]}" apt-get install -y \
+    --no-install-recommends "${missing[@]}"; } >"$log" 2>&1 </dev/null; then
   tail -n 20 "$log" >&2
-  echo "setup: error: apt-get failed; the packages of LLVM 22 come from" \
-    "Debian's backports or from LLVM's own repository for Debian" >&2
+  echo "setup: error: apt-get failed; on Debian 12 the packages of LLVM 22" \
+    "are in the security suite (bookworm-security)" >&2
   exit 1
 fi

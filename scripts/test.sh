@@ -6,6 +6,9 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
+# Nothing in the environment selects tests or tools.
+unset GTEST_FILTER LIT_FILTER LIT_FILTER_OUT LIT_OPTS MUON_BIN
+
 sanitize=1
 [ "${1:-}" = --no-asan ] && sanitize=0
 passed=0 failed=0 skipped=0

@@ -18,6 +18,8 @@
 #include <elf.h>
 #include <fcntl.h>
 #include <link.h>
+#include <map>
+#include <mutex>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -41,6 +43,14 @@ static Error checkElf(const std::string &path) {
   Elf64_Ehdr header = {};
   ssize_t count =
       S_ISREG(status.st_mode) ? ::pread(fd, &header, sizeof(header), 0) : 0;
+  std::vector<Elf64_Phdr> segments(header.e_phnum);
+  const size_t segmentBytes = segments.size() * sizeof(Elf64_Phdr);
+  const bool hasSegments =
+      count == ssize_t(sizeof(header)) &&
+      header.e_phentsize == sizeof(Elf64_Phdr) &&
+      header.e_phoff <= uint64_t(status.st_size) &&
+      ::pread(fd, segments.data(), segmentBytes, off_t(header.e_phoff)) ==
+          ssize_t(segmentBytes);
   ::close(fd);
   if (count != ssize_t(sizeof(header)) ||
       std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 ||
@@ -59,7 +69,66 @@ static Error checkElf(const std::string &path) {
                  "compiled for ELF machine " +
                      std::to_string(header.e_machine) + ", this one is " +
                      std::to_string(machine) + " (" + hostArch() + ")");
+  // The loader maps segments without asking whether the file has them; the
+  // first access then ends the process.
+  if (!hasSegments)
+    return invalid("damaged: the table of segments is not in the file");
+  const uint64_t fileBytes = uint64_t(status.st_size);
+  for (size_t i = 0; i < segments.size(); ++i) {
+    const Elf64_Phdr &segment = segments[i];
+    if (segment.p_type != PT_LOAD && segment.p_type != PT_DYNAMIC)
+      continue;
+    if (segment.p_filesz > segment.p_memsz || segment.p_offset > fileBytes ||
+        segment.p_filesz > fileBytes - segment.p_offset)
+      return invalid("damaged: segment " + std::to_string(i) + " needs bytes " +
+                     std::to_string(segment.p_offset) + " to " +
+                     std::to_string(segment.p_offset + segment.p_filesz) +
+                     ", the file has " + std::to_string(fileBytes));
+  }
   return Error::success();
+}
+
+/// Which file each loaded path stands for, and how many artifacts hold it. The
+/// loader goes by names: given the name of a library that is loaded, it returns
+/// that one, whatever file has taken the name since.
+class LoadedFiles {
+public:
+  Error acquire(const std::string &name) {
+    struct stat status;
+    if (::stat(name.c_str(), &status) != 0)
+      return invalid(std::string("cannot open: ") + std::strerror(errno));
+    std::lock_guard<std::mutex> lock(mutex);
+    Entry &entry = entries[name];
+    if (entry.users != 0 &&
+        (entry.device != status.st_dev || entry.inode != status.st_ino))
+      return Error(MUON_ERROR_UNSUPPORTED,
+                   "the file has been replaced while an artifact of the same "
+                   "name is loaded; release that one first");
+    entry.device = status.st_dev;
+    entry.inode = status.st_ino;
+    ++entry.users;
+    return Error::success();
+  }
+  void release(const std::string &name) {
+    std::lock_guard<std::mutex> lock(mutex);
+    auto entry = entries.find(name);
+    if (entry != entries.end() && --entry->second.users == 0)
+      entries.erase(entry);
+  }
+
+private:
+  struct Entry {
+    dev_t device = 0;
+    ino_t inode = 0;
+    size_t users = 0;
+  };
+  std::mutex mutex;
+  std::map<std::string, Entry> entries;
+};
+
+static LoadedFiles &loadedFiles() {
+  static LoadedFiles files;
+  return files;
 }
 
 /// Size of an exported object; 0 if unknown.
@@ -81,8 +150,12 @@ Error Artifact::open() {
   char *resolved = ::realpath(path.c_str(), nullptr);
   if (!resolved)
     return invalid(std::string("cannot open: ") + std::strerror(errno));
-  library = ::dlopen(resolved, RTLD_NOW | RTLD_LOCAL);
+  const std::string name = resolved;
   std::free(resolved);
+  if (Error error = loadedFiles().acquire(name))
+    return error;
+  loadedName = name;
+  library = ::dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!library) {
     const char *reason = ::dlerror();
     return invalid(std::string("cannot load: ") + (reason ? reason : "?"));
@@ -136,6 +209,8 @@ Error Artifact::load(const std::string &path, std::shared_ptr<Device> device,
 Artifact::~Artifact() {
   if (library)
     ::dlclose(library);
+  if (!loadedName.empty())
+    loadedFiles().release(loadedName);
 }
 
 std::optional<size_t> Artifact::findTensor(MuonRole role,

@@ -85,6 +85,8 @@ private:
   void collectLocals();
 
   void *library = nullptr;
+  /// The name that the library was loaded by; empty before.
+  std::string loadedName;
   std::unordered_map<std::string, size_t> tensorIndex[MUON_ROLE_STEP + 1];
 };
 

@@ -129,7 +129,7 @@ static LogicalResult link(ModuleOp module, StringRef object, StringRef output) {
                       "-o",    output,        object};
   SmallVector<StringRef> command(std::begin(args), std::end(args));
   // GNU ld knows no --no-rosegment; it is only about the size of the file.
-  if (!StringRef(*linker).contains("lld"))
+  if (!llvm::sys::path::filename(*linker).contains("lld"))
     llvm::erase(command, "--no-rosegment");
   std::optional<StringRef> redirects[] = {std::nullopt, StringRef(log),
                                           StringRef(log)};
@@ -168,6 +168,10 @@ LogicalResult muon::writeArtifact(ModuleOp module, const CpuTarget &target,
     return module.emitError("translation to LLVM IR failed");
   llvmModule->setTargetTriple(target.machine->getTargetTriple());
   llvmModule->setDataLayout(target.machine->createDataLayout());
+  for (StringRef name : {"muon_manifest", "muon_manifest_size"})
+    if (llvmModule->getNamedValue(name))
+      return module.emitError("'")
+             << name << "' is a name that the artifact exports";
   addManifest(*llvmModule, *manifest);
   if (target.machine->getTargetTriple().isX86() &&
       !llvm::is_contained(target.features, "f16c") && convertsHalf(*llvmModule))

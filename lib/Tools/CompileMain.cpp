@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "muon-mlir/Tools/CompileMain.h"
+#include "mlir/Bytecode/BytecodeReader.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/MLIRContext.h"
@@ -19,7 +20,6 @@
 #include "muon-mlir/Tools/InitAll.h"
 #include "muon-mlir/Tools/Support.h"
 #include "llvm/Support/CommandLine.h"
-#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/SourceMgr.h"
@@ -58,7 +58,9 @@ static OwningOpRef<ModuleOp> parse(llvm::SourceMgr &sourceMgr,
                                    MLIRContext &context) {
   const llvm::MemoryBuffer *buffer =
       sourceMgr.getMemoryBuffer(sourceMgr.getMainFileID());
-  if (llvm::Error error = checkNesting(buffer->getBuffer())) {
+  llvm::Error error = isBytecode(*buffer) ? llvm::Error::success()
+                                          : checkNesting(buffer->getBuffer());
+  if (error) {
     emitError(
         FileLineColLoc::get(&context, buffer->getBufferIdentifier(), 1, 1))
         << llvm::toString(std::move(error));

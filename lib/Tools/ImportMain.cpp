@@ -47,10 +47,6 @@ struct Options {
 
 static constexpr llvm::StringLiteral kTool = "muon-import";
 
-static void warn(const llvm::Twine &message) {
-  llvm::WithColor::warning(llvm::errs(), kTool) << message << "\n";
-}
-
 int mlir::muon::importMain(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
   Options options;
@@ -70,8 +66,6 @@ int mlir::muon::importMain(int argc, char **argv) {
                              : rules::Rules::load(options.config);
   if (!rules)
     return reportError(kTool, rules.takeError());
-  for (const std::string &warning : rules->getWarnings())
-    warn(warning);
 
   DialectRegistry registry;
   registry.insert<MuonDialect, func::FuncDialect, tensor::TensorDialect>();

@@ -124,10 +124,14 @@ Error mlir::muon::checkNesting(StringRef text) {
                                  Twine(maxNestingDepth) +
                                  " signs in a row, found more");
       break;
+    case '<':
+      // Not in a comparison.
+      if (text.substr(i + 1).starts_with("="))
+        break;
+      [[fallthrough]];
     case '(':
     case '[':
     case '{':
-    case '<':
       if (++depth > maxNestingDepth)
         return createStringError("line " + Twine(line) + ": expected at most " +
                                  Twine(maxNestingDepth) +

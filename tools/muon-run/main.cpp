@@ -8,9 +8,12 @@
 
 #include "muon-mlir/Runtime/RunTool.h"
 
+#include <csignal>
 #include <iostream>
 
 int main(int argc, char **argv) {
+  // A limit on the size of files shows as an error of the write then.
+  std::signal(SIGXFSZ, SIG_IGN);
   // argc is 0 for callers that pass no name.
   return muon::runTool({argv + (argc > 0), argv + argc}, std::cout, std::cerr);
 }

@@ -24,7 +24,7 @@ def ConvertMuonToLinalgPass : Pass<"convert-muon-to-linalg"> {
     // becomes
     scf.for %i = %c0 to %c2 step %c1 {
       %0 = muon.member %g[%i] : !muon.table<2x48x16xf32> -> memref<48x16xf32>
-      %1 = memref.collapse_shape %0 [[0, 1]] : …
+      %1 = memref.reinterpret_cast %0 to offset: [0], sizes: [768], strides: [1]
       linalg.generic … ins(%1) outs(%sum) { … }
     }
     ```

@@ -149,7 +149,8 @@ MUON_RUNTIME_API MuonStatus muonSetCpuThreads(int32_t threads);
 /* Loads an artifact from a file (there is no search: a path without a slash is
  * in the working directory) for a device. Checks the whole manifest, and that
  * this machine can execute the code. The file must not be modified while it is
- * loaded; to replace it, rename another one over it. */
+ * loaded. Another one may be renamed over it, but can be loaded under this name
+ * only when all artifacts and steps of the earlier one are gone. */
 MUON_RUNTIME_API MuonStatus muonArtifactLoad(const char *path,
                                              const char *device,
                                              MuonArtifact **artifact);

@@ -52,10 +52,10 @@ protected:
     if (!function)
       return {};
     if (function->hasAttr(MuonDialect::kEntry))
-      return function.getArgument(0);
+      return getPointer(function, 0);
     unsigned count = function.getNumArguments();
     if (count != 0 && function.getArgAttr(count - 1, MuonDialect::kHost))
-      return function.getArgument(count - 1);
+      return getPointer(function, count - 1);
     return {};
   }
 
@@ -64,7 +64,14 @@ protected:
     auto function = op->getParentOfType<func::FuncOp>();
     if (!function || !function->hasAttr(MuonDialect::kEntry))
       return {};
-    return function.getArgument(1);
+    return getPointer(function, 1);
+  }
+
+  static Value getPointer(func::FuncOp function, unsigned index) {
+    if (index >= function.getNumArguments() ||
+        !isa<LLVM::LLVMPointerType>(function.getArgument(index).getType()))
+      return {};
+    return function.getArgument(index);
   }
 
   static Value cast(OpBuilder &b, Location loc, Type type, Value value) {
@@ -229,6 +236,12 @@ struct ConvertMuonToLLVMPass
     RewritePatternSet patterns(&getContext());
     patterns.add<LowerArena, LowerHostCall, LowerMember, LowerSlot>(converter);
     walkAndApplyPatterns(getOperation(), std::move(patterns));
+    // Nothing that translation to LLVM IR would have to know.
+    getOperation()->walk([](func::FuncOp function) {
+      if (unsigned count = function.getNumArguments())
+        function.removeArgAttr(count - 1, StringAttr::get(function.getContext(),
+                                                          MuonDialect::kHost));
+    });
     getOperation()->walk([&](Operation *op) {
       if (!isa<ArenaOp, HostCallOp, MemberOp, SlotOp>(op))
         return;

@@ -15,6 +15,8 @@
 #include "mlir/Transforms/WalkPatternRewriteDriver.h"
 #include "muon-mlir/Conversion/Passes.h"
 #include "muon-mlir/Dialect/Muon/IR/MuonOps.h"
+#include <cmath>
+#include <limits>
 
 namespace mlir::muon {
 #define GEN_PASS_DEF_CONVERTMUONTOLINALGPASS
@@ -279,9 +281,8 @@ struct LowerLook : public OpRewritePattern<LookOp> {
     Value all = arith.add(gradients, sumLists(rewriter, loc, op.getMomenta()));
     // Sums of squares are not negative: their total is finite if and only if
     // each is.
-    Value isFinite =
-        arith.less(all, arith.f64(std::numeric_limits<double>::infinity()));
-    Value ok = isFinite;
+    Value infinity = arith.f64(std::numeric_limits<double>::infinity());
+    Value ok = arith.less(all, infinity);
     if (!op.getSkipNonfinite())
       ok = arith::ConstantIntOp::create(rewriter, loc, 1, 1);
     arith.store(ok, op.getOk().front());
@@ -293,7 +294,8 @@ struct LowerLook : public OpRewritePattern<LookOp> {
           arith.div(limit, arith.add(arith.sqrt(gradients), arith.f64(1e-6)));
       Value one = arith.f64(1.0);
       Value clamped = arith.select(arith.less(ratio, one), ratio, one);
-      clip = arith.select(isFinite, arith.toF32(clamped), clip);
+      clip = arith.select(arith.less(gradients, infinity), arith.toF32(clamped),
+                          clip);
     }
     arith.store(clip, op.getClip().front());
     rewriter.eraseOp(op);
@@ -339,6 +341,9 @@ struct LowerNormalize : public OpRewritePattern<NormalizeOp> {
       double infinity = std::numeric_limits<double>::infinity();
       Value isFinite = arith.less(sum, arith.f64(infinity));
       Value nan = arith.f32(std::numeric_limits<double>::quiet_NaN());
+      // Its square has to be in range of f32 too.
+      Value most = arith.f32(std::ldexp(1.0, 62));
+      factor = arith.select(arith.less(most, factor), most, factor);
       factor = arith.select(isFinite, factor, nan);
       Value isZero =
           arith::CmpFOp::create(rewriter, op.getLoc(),
@@ -412,7 +417,7 @@ struct LowerMomentum : public OpRewritePattern<MomentumOp> {
             Value share = isEma ? inner.mul(weight, g) : g;
             Value next = inner.add(inner.mul(beta, m), share);
             // U is formed from operands that are already half scaled, so that
-            // it is in range even where βM + G is not.
+            // it is in range where M and G are, whatever their sum.
             Value x = inner.mul(next, low);
             if (nesterov)
               x = inner.add(inner.mul(beta, x), inner.mul(share, low));

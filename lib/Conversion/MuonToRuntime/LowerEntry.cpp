@@ -106,7 +106,11 @@ LogicalResult ManifestBuilder::addArgument(unsigned index, int64_t slot) {
                             << "', so that the runtime knows what to bind";
   Role role = roleAttr.getValue();
   Type type = step.getArgumentTypes()[index];
-  ParameterShape shape = *getParameterShape(type);
+  std::optional<ParameterShape> known = getParameterShape(type);
+  if (!known)
+    return emitError(index)
+           << "expected a contiguous, non-empty shape, found " << type;
+  const ParameterShape &shape = *known;
   llvm::json::Object argument{{"role", stringifyRole(role).str()},
                               {"type", getTypeName(shape.elementType)},
                               {"shape", llvm::json::Array(shape.shape)},
@@ -160,6 +164,10 @@ struct LowerEntryPass : public muon::impl::LowerEntryPassBase<LowerEntryPass> {
     auto step = getOperation().lookupSymbol<func::FuncOp>("step");
     if (!step || step.isExternal()) {
       getOperation().emitError("expected a function 'step' with a body");
+      return signalPassFailure();
+    }
+    if (!step.isPublic() || !step.getBody().hasOneBlock()) {
+      step.emitOpError("expected a public function of one block");
       return signalPassFailure();
     }
     if (!llvm::all_of(step.getArgumentTypes(), isBuffer)) {
@@ -244,8 +252,9 @@ struct LowerEntryPass : public muon::impl::LowerEntryPassBase<LowerEntryPass> {
     step->setAttr(MuonDialect::kEntry, builder.getUnitAttr());
 
     int64_t arenaBytes = 0;
-    step.walk([&](ArenaOp op) {
-      arenaBytes = cast<MemRefType>(op.getType()).getNumElements();
+    getOperation().walk([&](ArenaOp op) {
+      arenaBytes =
+          std::max(arenaBytes, cast<MemRefType>(op.getType()).getNumElements());
     });
     std::string text;
     llvm::raw_string_ostream(text)

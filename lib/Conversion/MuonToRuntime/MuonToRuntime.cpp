@@ -29,6 +29,10 @@ using namespace mlir::muon;
 /// image, 16 KiB each in f32, fit into a first-level cache together.
 static constexpr int64_t kMirrorBlock = 64;
 
+/// Functions that the pass adds to a module.
+static constexpr StringLiteral kMirror = "muon_mirror_triangle";
+static constexpr StringLiteral kAddAndMirror = "muon_add_and_mirror_triangle";
+
 namespace {
 
 /// Builds the lowering of one product at the place of the operation.
@@ -168,8 +172,7 @@ void ProductBuilder::copy(Value from, Value to) {
 /// all else, so there is one copy of them.
 static func::FuncOp getFinishFunction(OpBuilder &builder, ModuleOp module,
                                       bool hasAddend) {
-  StringRef name =
-      hasAddend ? "muon_add_and_mirror_triangle" : "muon_mirror_triangle";
+  StringRef name = hasAddend ? kAddAndMirror : kMirror;
   if (auto function = module.lookupSymbol<func::FuncOp>(name))
     return function;
   OpBuilder::InsertionGuard guard(builder);
@@ -289,6 +292,18 @@ struct ConvertMuonToRuntimePass
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
     patterns.add<LowerSymmetricProduct, LowerSymmetricApply>(&getContext());
+    // What is there already may not take a name that lowering needs.
+    bool hasProduct =
+        getOperation()
+            ->walk([](SymmetricProductOp) { return WalkResult::interrupt(); })
+            .wasInterrupted();
+    if (!hasProduct)
+      return walkAndApplyPatterns(getOperation(), std::move(patterns));
+    for (StringRef name : {kAddAndMirror, kMirror})
+      if (Operation *other = getOperation().lookupSymbol(name)) {
+        other->emitOpError("has the name of a function that lowering makes");
+        return signalPassFailure();
+      }
     walkAndApplyPatterns(getOperation(), std::move(patterns));
   }
 };

@@ -31,7 +31,7 @@ scalars, of one rule group or of all that have them:
   --weight-decay [GROUP=]X  decoupled weight decay
   --momentum [GROUP=]X      momentum coefficient (beta)
   --clip X                  limit of the gradient norm
-output (nothing is written if anything fails):
+output (nothing is written if the step or its checks fail):
   --out-params FILE     updated weights; may be the input file
   --out-state FILE      updated state; may be the input file
   --stats               print norms of each parameter

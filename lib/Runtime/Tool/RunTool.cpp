@@ -182,6 +182,22 @@ bool Runner::checkOptions() {
   if (options.outParams && options.outState &&
       isSamePath(*options.outParams, *options.outState))
     return fail("--out-params and --out-state are the same file");
+  for (const std::optional<std::string> &output :
+       {options.outParams, options.outState}) {
+    if (!output)
+      continue;
+    const bool isParams = output == options.outParams;
+    const std::pair<const char *, std::optional<std::string>> inputs[] = {
+        {"the artifact", options.artifact},
+        {"--grads", options.grads},
+        {"--expect", options.expect},
+        {isParams ? "--state" : "--params",
+         isParams ? options.state : options.params}};
+    for (const auto &[name, input] : inputs)
+      if (input && isSamePath(*output, *input))
+        return fail(std::string(isParams ? "--out-params" : "--out-state") +
+                    " would overwrite " + name + ", " + quote(*input));
+  }
   if (!options.expect && (options.rtol || options.atol))
     return fail("--rtol and --atol need --expect");
   return true;
@@ -485,10 +501,9 @@ bool Runner::compareTensor(Comparison &comparison, const SafetensorsFile &file,
   auto other = states.find(reference.name);
   if (weight == weights.end() && other == states.end()) {
     const TensorInfo *copied = params->find(reference.name);
-    if (!frozen.count(reference.name))
+    if (!frozen.count(reference.name) || !copied)
       return fail(where + "the result has no such tensor");
-    if (copied &&
-        (copied->dtype != reference.dtype || copied->shape != reference.shape ||
+    if ((copied->dtype != reference.dtype || copied->shape != reference.shape ||
          std::memcmp(params->data(*copied), file.data(reference),
                      reference.bytes()) != 0))
       return fail(where + "differs from the frozen tensor of the parameters");

@@ -24,8 +24,9 @@
 // CHECK: %[[ONE:.+]] = arith.constant 1.000000e+00 : f64
 // CHECK: %[[LESS:.+]] = arith.cmpf olt, %[[Q]], %[[ONE]] : f64
 // CHECK: %[[MIN:.+]] = arith.select %[[LESS]], %[[Q]], %[[ONE]] : f64
+// CHECK: %[[NORMAL:.+]] = arith.cmpf olt, %[[SG]], %{{.+}} : f64
 // CHECK: %[[C:.+]] = arith.truncf %[[MIN]] : f64 to f32
-// CHECK: %[[K:.+]] = arith.select %[[FINITE]], %[[C]], %{{.+}} : f32
+// CHECK: %[[K:.+]] = arith.select %[[NORMAL]], %[[C]], %{{.+}} : f32
 // CHECK: memref.store %[[K]], %[[CLIP]][]
 func.func @look(%a: memref<2xf64>, %m: memref<1xf64>, %l: memref<f32>, %ok: memref<i1>, %clip: memref<f32>) {
   muon.look gradients(%a : memref<2xf64>) momenta(%m : memref<1xf64>) limit(%l : memref<f32>) ok(%ok : memref<i1>) clip(%clip : memref<f32>)
@@ -74,7 +75,10 @@ func.func @advance(%t: memref<i64>) {
 // CHECK: %[[INF:.+]] = arith.constant 0x7FF0000000000000 : f64
 // CHECK: %[[FINITE:.+]] = arith.cmpf olt, %[[SUM]], %[[INF]] : f64
 // CHECK: %[[NAN:.+]] = arith.constant 0x7FC00000 : f32
-// CHECK: %[[FACTOR:.+]] = arith.select %[[FINITE]], %[[INV32]], %[[NAN]] : f32
+// CHECK: %[[MOST:.+]] = arith.constant 4.61168602E+18 : f32
+// CHECK: %[[ABOVE:.+]] = arith.cmpf olt, %[[MOST]], %[[INV32]] : f32
+// CHECK: %[[CLAMPED:.+]] = arith.select %[[ABOVE]], %[[MOST]], %[[INV32]] : f32
+// CHECK: %[[FACTOR:.+]] = arith.select %[[FINITE]], %[[CLAMPED]], %[[NAN]] : f32
 // CHECK: %[[ZERO:.+]] = arith.cmpf oeq, %[[SUM]], %{{.+}} : f64
 // CHECK: %[[R:.+]] = arith.select %[[ZERO]], %{{.+}}, %[[FACTOR]] : f32
 // CHECK: memref.store %[[R]], %[[F]][%[[I]]]

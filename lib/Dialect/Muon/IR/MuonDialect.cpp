@@ -8,6 +8,7 @@
 
 #include "muon-mlir/Dialect/Muon/IR/MuonDialect.h"
 #include "mlir/Bytecode/BytecodeImplementation.h"
+#include "mlir/Dialect/LLVMIR/LLVMTypes.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
@@ -77,6 +78,11 @@ LogicalResult MuonDialect::verifyOperationAttribute(Operation *op,
              << "'" << kFrozen << "' expected a list of names, found "
              << attr.getValue();
   }
+  auto emit = [&]() -> InFlightDiagnostic {
+    return op->emitError() << "'" << attr.getName().getValue() << "' ";
+  };
+  if (attr.getName() == kManifest && !isa<StringAttr>(attr.getValue()))
+    return emit() << "expected a string, found " << attr.getValue();
   return success();
 }
 
@@ -136,8 +142,11 @@ LogicalResult MuonDialect::verifyRegionArgAttribute(Operation *op, unsigned,
       return emit() << "expected a finite number, found " << attr.getValue();
     return success();
   }
-  if (name == kHost)
+  if (name == kHost) {
+    if (!isa<LLVM::LLVMPointerType>(type))
+      return emit() << "expected a pointer, found " << type;
     return success();
+  }
   if (name != kRole)
     return emit() << "is not an argument attribute of the muon dialect";
 

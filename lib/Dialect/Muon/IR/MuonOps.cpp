@@ -7,11 +7,13 @@
 //===----------------------------------------------------------------------===//
 
 #include "muon-mlir/Dialect/Muon/IR/MuonOps.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/OpImplementation.h"
 #include "llvm/ADT/SmallString.h"
 #include <cmath>
+#include <limits>
 
 using namespace mlir;
 using namespace mlir::muon;
@@ -103,6 +105,9 @@ static LogicalResult verifyInPlaceOp(InPlaceOpInterface op) {
     return op->emitOpError()
            << "expected tensors and stacks only, or memrefs and tables only";
   for (Value destination : op.getDestinations()) {
+    // Undefined tensors of one type may well be one value.
+    if (destination.getDefiningOp<tensor::EmptyOp>())
+      continue;
     if (llvm::count(op.getDestinations(), destination) > 1)
       return op->emitOpError("expected distinct destinations");
     if (isBuffer(destination.getType()) &&
@@ -484,6 +489,25 @@ LogicalResult MemberOp::verify() {
            << MemRefType::get(table.getShape(), table.getElementType())
            << " for a member of " << table << ", found " << result;
   return success();
+}
+
+/// Buffers of the runtime start at an address and have no gaps.
+static LogicalResult verifyContiguous(Operation *op, Type type) {
+  auto memref = dyn_cast<MemRefType>(type);
+  if (memref && !memref.getLayout().isIdentity())
+    return op->emitOpError("expected a contiguous memref, found ") << memref;
+  return success();
+}
+
+LogicalResult SlotOp::verify() {
+  return verifyContiguous(*this, getResult().getType());
+}
+
+LogicalResult ArenaOp::verify() {
+  auto type = cast<MemRefType>(getResult().getType());
+  if (type.getRank() != 1 || !type.getElementType().isInteger(8))
+    return emitOpError("expected a rank-1 memref of i8, found ") << type;
+  return verifyContiguous(*this, type);
 }
 
 void MemberOp::getEffects(

@@ -305,6 +305,8 @@ struct AssignOptimizersPass
       getOperation().emitError(llvm::toString(loaded.takeError()));
       return signalPassFailure();
     }
+    for (const std::string &warning : loaded->getWarnings())
+      getOperation().emitWarning(warning);
     for (auto step : getOperation().getOps<func::FuncOp>())
       if (!step.isExternal() && failed(assign(step, *loaded)))
         return signalPassFailure();
@@ -378,6 +380,12 @@ LogicalResult AssignOptimizersPass::addParameter(
     frozen.push_back(*name);
     return success();
   }
+  for (Type wanted : {Type(type), Type(op.getGradient().getType())})
+    if (!isParameter(wanted))
+      return op.emitOpError(
+                 "expected a weight and gradient of f32, bf16 or f16 "
+                 "with at most 2^56 elements, found ")
+             << wanted;
   bool isMuon = resolved->optimizer == rules::OptimizerKind::Muon;
   ++(isMuon ? numMuon : numAdamW);
   const rules::ResolvedParam &kept =

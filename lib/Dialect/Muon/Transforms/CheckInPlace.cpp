@@ -8,7 +8,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/IR/Dominance.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "muon-mlir/Dialect/Muon/IR/MuonOps.h"
 #include "muon-mlir/Dialect/Muon/Transforms/Passes.h"
 
@@ -49,6 +49,10 @@ static LogicalResult checkWritable(InPlaceOpInterface op,
 
 /// Uses of `destination` that see its value after `op` updated it.
 static LogicalResult checkUses(InPlaceOpInterface op, OpOperand &destination) {
+  // Undefined contents are nobody's: each use gets memory of its own.
+  if (destination.get().getDefiningOp<tensor::EmptyOp>() &&
+      !op.readsDestination(destination))
+    return success();
   for (OpOperand &use : destination.get().getUses()) {
     if (&use == &destination)
       continue;

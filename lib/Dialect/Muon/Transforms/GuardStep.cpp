@@ -59,6 +59,10 @@ static Operation *findLast(Operation *first, Value condition) {
   for (Operation *next = first->getNextNode(); next;
        next = next->getNextNode()) {
     Value nextCondition = getBufferCondition(*next);
+    // From here on the condition is another one.
+    if (auto inPlace = dyn_cast<InPlaceOpInterface>(next);
+        inPlace && llvm::is_contained(inPlace.getDestinations(), condition))
+      break;
     if (nextCondition == condition)
       ends.push_back(next);
     else if (nextCondition || !isa<InPlaceOpInterface>(next))

@@ -14,6 +14,7 @@
 #include "muon-mlir/Dialect/Muon/Transforms/ArenaPlanner.h"
 #include "muon-mlir/Dialect/Muon/Transforms/Passes.h"
 #include "llvm/Support/MathExtras.h"
+#include <limits>
 
 namespace mlir::muon {
 #define GEN_PASS_DEF_PLANARENAPASS
@@ -117,6 +118,13 @@ LogicalResult PlanArenaPass::plan(func::FuncOp function) {
     return failure();
   if (allocs.empty())
     return success();
+  // There is one arena in a step, and a callee's would overlap its caller's.
+  if (!function.isPublic())
+    return allocs.front().emitOpError(
+        "is scratch memory in a private function; "
+        "only the step itself can have any");
+  if (!block.getOps<ArenaOp>().empty())
+    return function.emitOpError("has an arena already");
 
   std::optional<ArenaPlan> arena = planArena(intervals, alignment);
   if (!arena)

@@ -44,8 +44,9 @@ struct VectorizeStream : public OpRewritePattern<linalg::GenericOp> {
     for (auto [map, type] :
          llvm::zip(op.getIndexingMapsArray(), op->getOperandTypes())) {
       auto memref = dyn_cast<MemRefType>(type);
-      if (!memref)
-        return rewriter.notifyMatchFailure(op, "operand is not a buffer");
+      if (!memref || !memref.getElementType().isIntOrFloat())
+        return rewriter.notifyMatchFailure(op,
+                                           "operand is no buffer of numbers");
       if (map.getNumResults() != 0 &&
           !(map.isIdentity() && memref.isLastDimUnitStride()))
         return rewriter.notifyMatchFailure(op, "operand is not contiguous");

@@ -173,3 +173,19 @@ func.func @host_call_no_callee(%n: i64) {
   "muon.host_call"(%n) : (i64) -> ()
   return
 }
+
+// -----
+
+func.func @arena_of_floats() {
+  // expected-error @+1 {{'muon.arena' op expected a rank-1 memref of i8, found 'memref<1024xf32>'}}
+  %0 = muon.arena : memref<1024xf32>
+  return
+}
+
+// -----
+
+func.func @strided_slot() {
+  // expected-error @+1 {{'muon.slot' op expected a contiguous memref, found 'memref<4x4xf32, strided<[8, 1]>>'}}
+  %0 = muon.slot 0 : memref<4x4xf32, strided<[8, 1]>>
+  return
+}

@@ -44,3 +44,13 @@ func.func @too_large(%f: f32) {
   linalg.fill ins(%f : f32) outs(%0 : memref<1073741824x1073741824xf32>)
   return
 }
+
+// -----
+
+// A callee's arena would overlap its caller's.
+func.func private @helper(%f: f32) {
+  // expected-error @+1 {{is scratch memory in a private function; only the step itself can have any}}
+  %0 = memref.alloc() : memref<4xf32>
+  linalg.fill ins(%f : f32) outs(%0 : memref<4xf32>)
+  return
+}

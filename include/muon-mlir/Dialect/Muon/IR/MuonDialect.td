@@ -26,8 +26,8 @@ def Muon_Dialect : Dialect {
     - *Runtime*: `muon.member`, `muon.slot`, `muon.arena` and `muon.host_call`
       name what the runtime provides.
 
-    Operations of the first two levels update their last operands, the
-    *destinations*, in place. On tensors and stacks they have value semantics
+    Operations of the first two levels, but for muon.optimize, update their last
+    operands, the *destinations*, in place. On tensors and stacks they have value semantics
     and one result per destination, of the destination's type; on memrefs and
     tables they have no result. A destination shares no memory with any other
     operand. Operands come in named groups, some of which may be left out.

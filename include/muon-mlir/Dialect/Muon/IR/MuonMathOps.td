@@ -51,7 +51,9 @@ def Muon_NormalizeOp : Muon_TensorOp<"normalize", ["sums", "unit", "factor"], 2>
   let description = [{
     factor = 1 / (safety·√sums + eps·unit), or 0 where sums = 0, so that
     factor·x = U / (safety·‖U‖_F + eps) for the x, sums and unit of
-    `muon.momentum`. Computed in f64.
+    `muon.momentum`. Computed in f64. At most 2⁶², so that its square is in range
+    of f32: a larger one means that βM and G cancelled to nothing but rounding.
+    NaN where sums is not finite.
 
     Constraints: all operands have the same number of elements; safety > 0;
     eps ≥ 0.

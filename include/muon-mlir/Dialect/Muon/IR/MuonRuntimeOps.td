@@ -36,8 +36,10 @@ def Muon_SlotOp : Muon_Op<"slot", [Pure]> {
   let summary = "argument of an entry function";
   let description = [{
     What the runtime bound to slot number `index` of the step: the buffer
-    itself, or for a table the address of its first pointer. Only in a function
-    with `muon.entry`.
+    itself, or for a table the address of its first pointer. It can be lowered
+    only in a function with `muon.entry`.
+
+    Constraints: a memref is contiguous.
 
     Example:
     ```mlir
@@ -47,6 +49,7 @@ def Muon_SlotOp : Muon_Op<"slot", [Pure]> {
   let arguments = (ins ConfinedAttr<I64Attr, [IntNonNegative]>:$index);
   let results = (outs AnyTypeOf<[AnyStaticShapeMemRef, Muon_TableType]>:$result);
   let assemblyFormat = "$index attr-dict `:` type($result)";
+  let hasVerifier = 1;
 }
 
 def Muon_ArenaOp : Muon_Op<"arena", [Pure]> {
@@ -55,6 +58,8 @@ def Muon_ArenaOp : Muon_Op<"arena", [Pure]> {
     The buffer that the runtime lends for the duration of a step. Its contents
     are undefined at the start.
 
+    Constraints: a contiguous rank-1 memref of i8.
+
     Example:
     ```mlir
     %a = muon.arena : memref<4096xi8>
@@ -62,6 +67,7 @@ def Muon_ArenaOp : Muon_Op<"arena", [Pure]> {
   }];
   let results = (outs AnyStaticShapeMemRef:$result);
   let assemblyFormat = "attr-dict `:` type($result)";
+  let hasVerifier = 1;
 }
 
 def Muon_HostCallOp : Muon_Op<"host_call", [MemoryEffects<[MemRead, MemWrite]>]> {

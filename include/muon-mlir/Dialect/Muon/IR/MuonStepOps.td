@@ -64,7 +64,8 @@ def Muon_LookOp : Muon_TensorOp<"look",
     ```
     Operands are the results of `muon.sum_squares` over all gradients and
     momenta of the step. They are added in f64 in the order given, so that all
-    ranks of a distributed step get the same bits. Where ok is false κ is 1.
+    ranks of a distributed step get the same bits. κ is 1 where ‖G‖ is not
+    finite.
     (1e-6 as in torch.nn.utils.clip_grad_norm_.)
 
     Example:
@@ -109,7 +110,7 @@ def Muon_UpdateOp : Muon_ConditionalOp<"update",
     W ← (1 − lr·λ)·W − lr·lr_multiplier·s·X
     ```
 
-    (a, b, c) come from `schedule`, s from `scale`, λ from `weight_decay`. If
+    (a, b, c) come from `schedule`, s from `scale` (1 without), λ from `weight_decay`. If
     `when` is false nothing changes. `gradient_sums` and `momentum_sums` are
     the sums of squares (`muon.sum_squares`) of gradient and momentum; they
     bound ‖U‖, so that X is computed in range whatever the scale of G, M and U.

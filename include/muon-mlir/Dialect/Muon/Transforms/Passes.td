@@ -47,6 +47,9 @@ def StackUpdatesPass : Pass<"muon-stack-updates", "::mlir::ModuleOp"> {
     member. Buffers stay where they are; only their addresses are listed
     together.
 
+    NON-NUMERIC-PRESERVING: sums of squares meet in the look in another order,
+    which may change the last bits of the clip coefficient.
+
     ```mlir
     func.func @step(%w0: tensor<8x4xf32> {muon.names = ["a"], …},
                     %w1: tensor<8x4xf32> {muon.names = ["b"], …}, …)
@@ -150,9 +153,9 @@ def PlanArenaPass : Pass<"muon-plan-arena"> {
 def GuardStepPass : Pass<"muon-guard-step"> {
   let summary = "put what depends on one condition under one scf.if";
   let description = [{
-    Wraps the operations of a function's entry block from the first to the last
-    that depend on the same `when` into one scf.if, so that a step that is not
-    taken does no work. Works on buffers, where operations have no results.
+    Wraps runs of operations of a function's entry block that depend on the same
+    `when`, with those between them that only write scratch, into an scf.if, so
+    that a step that is not taken does no work. Works on buffers, where operations have no results.
 
     ```mlir
     muon.momentum … when(%ok : memref<i1>) …
@@ -182,7 +185,7 @@ def VectorizeStreamsPass : Pass<"muon-vectorize-streams"> {
   let summary = "lower elementwise linalg on flat buffers to vector loops";
   let description = [{
     Turns each one-dimensional linalg.generic on contiguous memrefs, with any
-    number of sums into f64 scalars, into a loop over vectors of 16 elements and
+    number of sums into scalars, into a loop over vectors of 16 elements and
     a scalar rest. Sums stay in registers.
 
     NON-NUMERIC-PRESERVING: sums are taken in 16 lanes, which are added in
