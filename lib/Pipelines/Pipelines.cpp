@@ -48,6 +48,7 @@ static void verifyPhase(OpPassManager &pm, Phase phase) {
 static void buildStepPhase(OpPassManager &pm) {
   pm.addPass(createAssignOptimizersPass());
   pm.addPass(createStackUpdatesPass());
+  verifyPhase(pm, Phase::Step);
 }
 
 static void buildMathPhase(OpPassManager &pm) {

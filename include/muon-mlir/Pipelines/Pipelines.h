@@ -33,8 +33,8 @@ llvm::ArrayRef<PhaseInfo> getPhases();
 std::optional<Phase> symbolizePhase(llvm::StringRef name);
 
 /// Adds the passes that lead from phase `from` to phase `to`, both of them
-/// included: `from` == `to` adds the passes of one phase. Every phase but the
-/// first ends with a check that nothing it should have replaced is left.
+/// included: `from` == `to` adds the passes of one phase. Every phase
+/// ends with a check that nothing it should have replaced is left.
 void buildCpuPipeline(OpPassManager &pm, Phase from, Phase to);
 
 /// Registers one pipeline for each phase, `muon-phase-<name>`, and

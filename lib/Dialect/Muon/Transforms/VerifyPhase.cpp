@@ -24,6 +24,8 @@ using namespace mlir::muon;
 
 /// Why `op` may not be there after phase `phase`, or an empty string.
 static StringRef getObjection(Operation *op, StringRef phase) {
+  if (phase == "step")
+    return isa<OptimizeOp>(op) ? "should have got an optimizer" : "";
   bool isStep = isa<OptimizeOp, UpdateOp>(op);
   if (phase == "math")
     return isStep || isa<OrthogonalizeOp, PolynomialStepOp>(op)
@@ -58,10 +60,10 @@ struct VerifyPhasePass
   using Base::Base;
 
   void runOnOperation() override {
-    if (!llvm::is_contained({"math", "buffers", "loops", "llvm"},
+    if (!llvm::is_contained({"step", "math", "buffers", "loops", "llvm"},
                             StringRef(phase))) {
-      getOperation().emitError("'muon-verify-phase' expected phase math, "
-                               "buffers, loops or llvm, found '")
+      getOperation().emitError("'muon-verify-phase' expected phase step, "
+                               "math, buffers, loops or llvm, found '")
           << phase << "'";
       return signalPassFailure();
     }

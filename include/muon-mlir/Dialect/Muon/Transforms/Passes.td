@@ -204,7 +204,7 @@ def VerifyPhasePass : Pass<"muon-verify-phase", "::mlir::ModuleOp"> {
     replaced.
   }];
   let options = [Option<"phase", "phase", "std::string", "",
-                        "math, buffers, loops or llvm">];
+                        "step, math, buffers, loops or llvm">];
 }
 
 #endif // MUON_TRANSFORMS_PASSES
