@@ -1,5 +1,4 @@
-//===- ImportSafetensors.cpp - A step from a checkpoint's header -*- C++
-//-*-===//
+//===- ImportSafetensors.cpp - A step from a checkpoint's header ----------===//
 //
 // Part of the muon-mlir Project, under the Apache License v2.0 with LLVM
 // Exceptions. See LICENSE for license information.
@@ -65,21 +64,12 @@ static Type getGradientType(Builder &builder, Type weight,
   llvm_unreachable("unknown gradient type");
 }
 
-llvm::Expected<OwningOpRef<ModuleOp>>
-mlir::muon::importSafetensors(MLIRContext &context, llvm::StringRef path,
-                              const rules::Rules &rules) {
-  std::string error;
-  std::unique_ptr<::muon::SafetensorsFile> file = ::muon::SafetensorsFile::open(
-      path.str(), error, ::muon::SafetensorsFile::Mode::Header);
-  if (!file)
-    return llvm::createStringError(error);
-
-  if (file->tensors().empty())
-    return llvm::createStringError(path +
-                                   " has no tensors; nothing to optimize");
-
+OwningOpRef<ModuleOp>
+mlir::muon::importTensors(MLIRContext &context, llvm::StringRef source,
+                          llvm::ArrayRef<::muon::TensorInfo> tensors,
+                          const rules::Rules &rules) {
   OpBuilder builder(&context);
-  Location unknown = FileLineColLoc::get(&context, path, 0, 0);
+  Location unknown = FileLineColLoc::get(&context, source, 0, 0);
   OwningOpRef<ModuleOp> module = ModuleOp::create(unknown);
   builder.setInsertionPointToEnd(module->getBody());
   auto step = func::FuncOp::create(builder, unknown, "step",
@@ -96,7 +86,7 @@ mlir::muon::importSafetensors(MLIRContext &context, llvm::StringRef path,
     return body->addArgument(type, loc);
   };
   SmallVector<Value> results;
-  for (const ::muon::TensorInfo &info : file->tensors()) {
+  for (const ::muon::TensorInfo &info : tensors) {
     Location loc = NameLoc::get(builder.getStringAttr(info.name), unknown);
     Type weightType = getElementType(builder, info.dtype);
     Type gradientType =
@@ -113,4 +103,18 @@ mlir::muon::importSafetensors(MLIRContext &context, llvm::StringRef path,
                                        TypeRange(ValueRange(results))));
   step.setAllArgAttrs(argAttrs);
   return module;
+}
+
+llvm::Expected<OwningOpRef<ModuleOp>>
+mlir::muon::importSafetensors(MLIRContext &context, llvm::StringRef path,
+                              const rules::Rules &rules) {
+  std::string error;
+  std::unique_ptr<::muon::SafetensorsFile> file = ::muon::SafetensorsFile::open(
+      path.str(), error, ::muon::SafetensorsFile::Mode::Header);
+  if (!file)
+    return llvm::createStringError(error);
+  if (file->tensors().empty())
+    return llvm::createStringError(path +
+                                   " has no tensors; nothing to optimize");
+  return importTensors(context, path, file->tensors(), rules);
 }

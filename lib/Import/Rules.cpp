@@ -49,8 +49,8 @@ bool MuonConfig::operator==(const MuonConfig &other) const {
   auto tie = [](const MuonConfig &c) {
     return std::tie(c.momentum, c.momentumForm, c.nesterov, c.weightDecay,
                     c.schedule, c.steps, c.safety, c.eps, c.compute,
-                    c.iteration, c.scale, c.lrMultiplier, c.transposed, c.split,
-                    c.master);
+                    c.iteration, c.restarts, c.scale, c.lrMultiplier,
+                    c.transposed, c.split, c.master);
   };
   return tie(*this) == tie(other);
 }
@@ -348,6 +348,7 @@ std::string printDefaults() {
     number("eps", muon.eps);
     json.attribute("compute", stringify(muon.compute));
     json.attribute("iteration", stringify(muon.iteration));
+    json.attribute("restarts", nullptr);
     json.attribute("scale", stringify(muon.scale.rule));
     number("lr_multiplier", muon.lrMultiplier);
     json.attribute("transposed", muon.transposed);

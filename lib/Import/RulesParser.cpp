@@ -131,9 +131,10 @@ static constexpr StringRef topKeys[] = {
     "muon",       "adamw", "clip_global_norm", "skip_nonfinite", "grad_type",
     "state_type", "rules"};
 static constexpr StringRef muonKeys[] = {
-    "momentum", "momentum_form", "nesterov",   "weight_decay", "schedule",
-    "steps",    "safety",        "eps",        "compute",      "iteration",
-    "scale",    "lr_multiplier", "transposed", "split",        "master"};
+    "momentum",   "momentum_form", "nesterov", "weight_decay",
+    "schedule",   "steps",         "safety",   "eps",
+    "compute",    "iteration",     "scale",    "lr_multiplier",
+    "transposed", "split",         "master",   "restarts"};
 static constexpr StringRef adamwKeys[] = {"betas", "eps", "weight_decay",
                                           "lr_multiplier", "master"};
 static constexpr StringRef ruleKeys[] = {"match", "group", "optimizer"};
@@ -229,6 +230,7 @@ private:
   bool scale(const json::Object &object, StringRef path, Scale &out);
   bool split(const json::Object &object, StringRef path,
              std::optional<std::vector<int64_t>> &out);
+  bool restarts(const json::Object &object, StringRef path, MuonConfig &out);
   bool master(const json::Object &object, StringRef path, MasterPolicy &out);
   bool betas(const json::Object &object, StringRef path, AdamWConfig &out);
 
@@ -468,6 +470,42 @@ bool RulesParser::split(const json::Object &object, StringRef path,
   return true;
 }
 
+/// To be called when `out` has its other keys: they have to fit together.
+bool RulesParser::restarts(const json::Object &object, StringRef path,
+                           MuonConfig &out) {
+  const json::Value *value = object.get("restarts");
+  std::string here = jsonMemberPath(path, "restarts");
+  if (value && value->kind() == json::Value::Null) {
+    out.restarts = std::nullopt;
+  } else if (value) {
+    const json::Array *list = value->getAsArray();
+    if (!list)
+      return failType(here, "null or a list of steps", *value);
+    std::vector<int64_t> steps;
+    for (size_t i = 0; i < list->size(); ++i) {
+      std::optional<int64_t> step = toInteger((*list)[i]);
+      if (!step || *step < 1 || (!steps.empty() && *step <= steps.back()))
+        return failType(jsonElementPath(here, i),
+                        steps.empty()
+                            ? Twine("an integer above 0")
+                            : "an integer above " + Twine(steps.back()),
+                        (*list)[i]);
+      steps.push_back(*step);
+    }
+    out.restarts = std::move(steps);
+  }
+  if (!out.restarts || out.restarts->empty())
+    return true;
+  if (out.restarts->back() >= out.steps)
+    return fail(here, "expected integers from 1 to steps - 1 = " +
+                          Twine(out.steps - 1) + ", found " +
+                          Twine(out.restarts->back()));
+  if (out.iteration == Iteration::Direct)
+    return fail(here, "expected null or [] with \"iteration\": \"direct\", "
+                      "which has no restarts");
+  return true;
+}
+
 bool RulesParser::master(const json::Object &object, StringRef path,
                          MasterPolicy &out) {
   const json::Value *value = object.get("master");
@@ -519,7 +557,8 @@ bool RulesParser::muonOverrides(const json::Object &object, StringRef path,
          number(object, path, "lr_multiplier", Domain::NonNegative,
                 out.lrMultiplier) &&
          boolean(object, path, "transposed", out.transposed) &&
-         split(object, path, out.split) && master(object, path, out.master);
+         split(object, path, out.split) && master(object, path, out.master) &&
+         restarts(object, path, out);
 }
 
 bool RulesParser::adamwOverrides(const json::Object &object, StringRef path,

@@ -13,15 +13,25 @@
 #include "mlir/IR/OwningOpRef.h"
 #include "llvm/Support/Error.h"
 
+namespace muon {
+struct TensorInfo;
+} // namespace muon
+
 namespace mlir::muon {
 
 namespace rules {
 class Rules;
 } // namespace rules
 
+/// Builds the step that muon.optimize's each of `tensors`, which come from
+/// `source`, in their order. Gradients have the type that `rules` say.
+OwningOpRef<ModuleOp> importTensors(MLIRContext &context,
+                                    llvm::StringRef source,
+                                    llvm::ArrayRef<::muon::TensorInfo> tensors,
+                                    const rules::Rules &rules);
+
 /// Reads the header of the safetensors file at `path`, not its data, and builds
-/// the step that muon.optimize's each of its tensors, in the order of their
-/// data. Gradients have the type that `rules` say.
+/// the step of its tensors, in the order of their data.
 llvm::Expected<OwningOpRef<ModuleOp>>
 importSafetensors(MLIRContext &context, llvm::StringRef path,
                   const rules::Rules &rules);

@@ -83,6 +83,8 @@ struct MuonConfig {
   double eps = 0.0;
   ComputeType compute = ComputeType::Auto;
   Iteration iteration = Iteration::Auto;
+  /// Steps before which the Gram iteration starts anew.
+  std::optional<std::vector<int64_t>> restarts;
   Scale scale;
   double lrMultiplier = 1.0;
   bool transposed = false;
