@@ -38,6 +38,25 @@ macro(muon_optional name found effect)
   endif()
 endmacro()
 
+# Not by its own CMake files, which want OpenCL. Major version 3 has another C
+# interface.
+find_path(DNNL_INCLUDE_DIR oneapi/dnnl/dnnl_version.h)
+find_library(DNNL_LIBRARY dnnl)
+set(DNNL_FOUND OFF)
+if(DNNL_INCLUDE_DIR AND DNNL_LIBRARY)
+  file(STRINGS ${DNNL_INCLUDE_DIR}/oneapi/dnnl/dnnl_version.h _found
+    REGEX "define DNNL_VERSION_MAJOR 2$")
+  if(_found)
+    set(DNNL_FOUND ON)
+    add_library(DNNL::dnnl UNKNOWN IMPORTED)
+    set_target_properties(DNNL::dnnl PROPERTIES
+      IMPORTED_LOCATION ${DNNL_LIBRARY}
+      INTERFACE_INCLUDE_DIRECTORIES ${DNNL_INCLUDE_DIR})
+  endif()
+endif()
+muon_optional("oneDNN 2" DNNL_FOUND
+  "bf16 products are converted to f32, on every processor")
+
 if(MUON_BUILD_TESTS)
   find_package(GTest QUIET)
   muon_optional("GoogleTest" GTest_FOUND "no unit tests")

@@ -30,4 +30,5 @@ if config.muon_sanitize:
     config.available_features.add("asan")
 
 config.substitutions.append(("%src_root", config.muon_src_root))
+config.substitutions.append(("%obj_root", config.muon_obj_root))
 config.substitutions.append(("%python", "/usr/bin/python3"))

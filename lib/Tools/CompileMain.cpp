@@ -7,17 +7,16 @@
 //===----------------------------------------------------------------------===//
 
 #include "muon-mlir/Tools/CompileMain.h"
-#include "mlir/Bytecode/BytecodeReader.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/MLIRContext.h"
-#include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Support/Timing.h"
 #include "muon-mlir/Pipelines/Pipelines.h"
 #include "muon-mlir/Target/Artifact.h"
 #include "muon-mlir/Target/CpuTarget.h"
 #include "muon-mlir/Tools/InitAll.h"
+#include "muon-mlir/Tools/ReadModule.h"
 #include "muon-mlir/Tools/Support.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/InitLLVM.h"
@@ -53,22 +52,6 @@ struct Options {
 
 static constexpr llvm::StringLiteral kTool = "muon-compile";
 
-/// Parses the input; diagnostics go to the context's handler.
-static OwningOpRef<ModuleOp> parse(llvm::SourceMgr &sourceMgr,
-                                   MLIRContext &context) {
-  const llvm::MemoryBuffer *buffer =
-      sourceMgr.getMemoryBuffer(sourceMgr.getMainFileID());
-  llvm::Error error = isBytecode(*buffer) ? llvm::Error::success()
-                                          : checkNesting(buffer->getBuffer());
-  if (error) {
-    emitError(
-        FileLineColLoc::get(&context, buffer->getBufferIdentifier(), 1, 1))
-        << llvm::toString(std::move(error));
-    return {};
-  }
-  return parseSourceFile<ModuleOp>(sourceMgr, ParserConfig(&context));
-}
-
 /// Everything after the command line. Returns the exit code.
 static int compile(llvm::SourceMgr &sourceMgr, const Options &options,
                    Phase last, const CpuTarget &target) {
@@ -78,7 +61,7 @@ static int compile(llvm::SourceMgr &sourceMgr, const Options &options,
   // A module would be printed whole.
   context.printOpOnDiagnostic(false);
   SourceMgrDiagnosticHandler diagnostics(sourceMgr, &context);
-  OwningOpRef<ModuleOp> module = parse(sourceMgr, context);
+  OwningOpRef<ModuleOp> module = readModule(sourceMgr, context);
   if (!module)
     return 1;
 
@@ -118,6 +101,7 @@ static int compile(llvm::SourceMgr &sourceMgr, const Options &options,
 
 int mlir::muon::compileMain(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
+  addVersionPrinter();
   Options options;
   registerAsmPrinterCLOptions();
   registerMLIRContextCLOptions();
@@ -147,10 +131,10 @@ int mlir::muon::compileMain(int argc, char **argv) {
   if (!target)
     return reportError(kTool, target.takeError());
 
-  auto buffer = llvm::MemoryBuffer::getFileOrSTDIN(options.input);
+  llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>> buffer =
+      readInput(options.input);
   if (!buffer)
-    return fail("cannot read '" + options.input +
-                "': " + buffer.getError().message());
+    return reportError(kTool, buffer.takeError());
   llvm::SourceMgr sourceMgr;
   sourceMgr.AddNewSourceBuffer(std::move(*buffer), llvm::SMLoc());
   return runWithLargeStack(

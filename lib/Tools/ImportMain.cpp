@@ -14,8 +14,10 @@
 #include "muon-mlir/Dialect/Muon/IR/MuonOps.h"
 #include "muon-mlir/Dialect/Muon/Transforms/Passes.h"
 #include "muon-mlir/Import/ImportSafetensors.h"
+#include "muon-mlir/Import/Presets.h"
 #include "muon-mlir/Import/Rules.h"
 #include "muon-mlir/Tools/Support.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/WithColor.h"
@@ -31,6 +33,12 @@ struct Options {
   cl::OptionCategory category{"muon-import options"};
   cl::opt<std::string> input{cl::Positional, cl::desc("<model.safetensors>"),
                              cl::cat(category)};
+  // Outlives the option, which refers to it.
+  std::string presetHelp = "Instead of a checkpoint, the parameters of a "
+                           "published model: " +
+                           llvm::join(getPresetNames(), ", ");
+  cl::opt<std::string> preset{"preset", cl::desc(presetHelp),
+                              cl::value_desc("name"), cl::cat(category)};
   cl::opt<std::string> output{"o", cl::desc("Output file"),
                               cl::value_desc("step.mlir"), cl::init("-"),
                               cl::cat(category)};
@@ -47,8 +55,21 @@ struct Options {
 
 static constexpr llvm::StringLiteral kTool = "muon-import";
 
+static llvm::Expected<OwningOpRef<ModuleOp>>
+importModel(MLIRContext &context, const Options &options,
+            const rules::Rules &rules) {
+  if (!options.preset.getNumOccurrences())
+    return importSafetensors(context, options.input, rules);
+  llvm::Expected<std::vector<::muon::TensorInfo>> parameters =
+      getPresetParameters(options.preset);
+  if (!parameters)
+    return parameters.takeError();
+  return importTensors(context, options.preset, *parameters, rules);
+}
+
 int mlir::muon::importMain(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
+  addVersionPrinter();
   Options options;
   cl::HideUnrelatedOptions(options.category);
   cl::ParseCommandLineOptions(
@@ -57,9 +78,16 @@ int mlir::muon::importMain(int argc, char **argv) {
     llvm::outs() << rules::printDefaults();
     return 0;
   }
-  if (options.input.empty())
-    return reportError(
-        kTool, llvm::createStringError("expected a checkpoint to import"));
+  bool hasPreset = options.preset.getNumOccurrences();
+  if (options.input.empty() && !hasPreset)
+    return reportError(kTool,
+                       llvm::createStringError(
+                           "expected a checkpoint to import, or --preset"));
+  if (!options.input.empty() && hasPreset)
+    return reportError(kTool,
+                       llvm::createStringError(
+                           "expected a checkpoint or a preset, found both: '" +
+                           options.input + "' and --preset=" + options.preset));
 
   llvm::Expected<rules::Rules> rules =
       options.config.empty() ? llvm::Expected<rules::Rules>(rules::Rules())
@@ -84,7 +112,7 @@ int mlir::muon::importMain(int argc, char **argv) {
   });
 
   llvm::Expected<OwningOpRef<ModuleOp>> module =
-      importSafetensors(context, options.input, *rules);
+      importModel(context, options, *rules);
   if (!module)
     return reportError(kTool, module.takeError());
   PassManager pm(&context);

@@ -19,11 +19,21 @@
 
 using namespace mlir;
 
+void mlir::muon::registerMuonDialects(DialectRegistry &registry) {
+  registry.insert<MuonDialect>();
+  registerBufferizableOpInterfaceExternalModels(registry);
+}
+
+void mlir::muon::registerMuonPasses() {
+  registerMuonTransformsPasses();
+  registerMuonConversionPasses();
+  registerPipelines();
+}
+
 void mlir::muon::registerAllDialects(DialectRegistry &registry) {
   mlir::registerAllDialects(registry);
   mlir::registerAllExtensions(registry);
-  registry.insert<MuonDialect>();
-  registerBufferizableOpInterfaceExternalModels(registry);
+  registerMuonDialects(registry);
 }
 
 void mlir::muon::registerCompilerDialects(DialectRegistry &registry) {
@@ -33,7 +43,5 @@ void mlir::muon::registerCompilerDialects(DialectRegistry &registry) {
 
 void mlir::muon::registerAllPasses() {
   mlir::registerAllPasses();
-  registerMuonTransformsPasses();
-  registerMuonConversionPasses();
-  registerPipelines();
+  registerMuonPasses();
 }

@@ -7,19 +7,69 @@
 //===----------------------------------------------------------------------===//
 
 #include "muon-mlir/Tools/Support.h"
+#include "llvm/ADT/ScopeExit.h"
 #include "llvm/ADT/SmallString.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/CommandLine.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Signals.h"
 #include "llvm/Support/WithColor.h"
 #include "llvm/Support/raw_ostream.h"
 #include "llvm/Support/thread.h"
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <vector>
 
 using namespace llvm;
+
+Expected<std::unique_ptr<MemoryBuffer>>
+mlir::muon::readInput(StringRef path, uint64_t maxBytes) {
+  auto fail = [&](const Twine &reason) {
+    return createStringError("cannot read '" + path + "': " + reason);
+  };
+  // Read by hand: the size of a pipe is not known beforehand, and that of a
+  // device never ends.
+  bool isStandardInput = path == "-";
+  sys::fs::file_t file = sys::fs::getStdinHandle();
+  if (!isStandardInput) {
+    Expected<sys::fs::file_t> opened = sys::fs::openNativeFileForRead(path);
+    if (!opened)
+      return fail(toString(opened.takeError()));
+    file = *opened;
+  }
+  scope_exit close([&] {
+    if (!isStandardInput)
+      (void)sys::fs::closeFile(file);
+  });
+  std::vector<char> text;
+  std::vector<char> chunk(1 << 20);
+  for (;;) {
+    Expected<size_t> size = sys::fs::readNativeFile(file, chunk);
+    if (!size)
+      return fail(toString(size.takeError()));
+    if (*size == 0)
+      break;
+    if (*size > maxBytes - text.size())
+      return fail("expected at most " + Twine(maxBytes) + " bytes, found more");
+    text.insert(text.end(), chunk.begin(), chunk.begin() + *size);
+  }
+  // Bytecode asks for alignment, counted from the begin of the file.
+  auto buffer = WritableMemoryBuffer::getNewUninitMemBuffer(
+      text.size(), isStandardInput ? "<stdin>" : path, Align(4096));
+  if (!buffer)
+    return fail(std::strerror(ENOMEM));
+  llvm::copy(text, buffer->getBufferStart());
+  return buffer;
+}
+
+/// A limit on the size of files shows as an error of the write then. LLVM's
+/// handler would end the process, and is installed late.
+static void ignoreFileSizeSignal() { std::signal(SIGXFSZ, SIG_IGN); }
 
 /// Writes to `path` as it is.
 static Error writeStream(StringRef path,
@@ -60,6 +110,7 @@ Error mlir::muon::replaceFile(StringRef path,
   fchmod(descriptor, 0666 & ~mask);
   close(descriptor);
   sys::RemoveFileOnSignal(temporary);
+  ignoreFileSizeSignal();
   Error error = write(temporary);
   if (!error)
     if (std::error_code code = sys::fs::rename(temporary, target))
@@ -73,6 +124,7 @@ Error mlir::muon::replaceFile(StringRef path,
 Error mlir::muon::writeFile(StringRef path,
                             function_ref<void(raw_ostream &)> write) {
   if (path == "-") {
+    ignoreFileSizeSignal();
     write(outs());
     outs().flush();
     if (!outs().has_error())
@@ -99,9 +151,23 @@ int mlir::muon::runWithLargeStack(function_ref<int()> body) {
   return result;
 }
 
-Error mlir::muon::checkNesting(StringRef text) {
-  unsigned depth = 0, signs = 0, line = 1;
+Error mlir::muon::checkNesting(StringRef text, const Limits &limits) {
+  uint64_t depth = 0, signs = 0, words = 0, line = 1;
+  auto fail = [&](uint64_t limit, const Twine &what) {
+    return createStringError("line " + Twine(line) + ": expected at most " +
+                             Twine(limit) + " " + what + ", found more");
+  };
+  bool inWord = false;
   for (size_t i = 0; i < text.size(); ++i) {
+    bool wasInWord = inWord;
+    inWord = isAlnum(text[i]) || StringRef("._$").contains(text[i]);
+    if (inWord) {
+      if (!wasInWord && ++words > limits.wordsInARow)
+        return fail(limits.wordsInARow, "words without a bracket or comma");
+      continue;
+    }
+    if (StringRef(",:=()[]{}<>").contains(text[i]))
+      words = 0;
     switch (text[i]) {
     case '\n':
       ++line;
@@ -119,10 +185,8 @@ Error mlir::muon::checkNesting(StringRef text) {
     case '-':
       // A sign in front of a sign nests an expression as a bracket does.
       signs = text.substr(i + 1).ltrim().starts_with("-") ? signs + 1 : 0;
-      if (signs > maxNestingDepth)
-        return createStringError("line " + Twine(line) + ": expected at most " +
-                                 Twine(maxNestingDepth) +
-                                 " signs in a row, found more");
+      if (signs > limits.nestingDepth)
+        return fail(limits.nestingDepth, "signs in a row");
       break;
     case '<':
       // Not in a comparison.
@@ -132,10 +196,8 @@ Error mlir::muon::checkNesting(StringRef text) {
     case '(':
     case '[':
     case '{':
-      if (++depth > maxNestingDepth)
-        return createStringError("line " + Twine(line) + ": expected at most " +
-                                 Twine(maxNestingDepth) +
-                                 " nested brackets, found more");
+      if (++depth > limits.nestingDepth)
+        return fail(limits.nestingDepth, "nested brackets");
       break;
     case '>':
       // Not in an arrow, and not in a comparison.
@@ -153,6 +215,11 @@ Error mlir::muon::checkNesting(StringRef text) {
     }
   }
   return Error::success();
+}
+
+void mlir::muon::addVersionPrinter() {
+  cl::AddExtraVersionPrinter(
+      [](raw_ostream &os) { os << "muon-mlir " MUON_VERSION "\n"; });
 }
 
 int mlir::muon::reportError(StringRef tool, Error error) {

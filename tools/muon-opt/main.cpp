@@ -9,12 +9,10 @@
 #include "mlir/IR/DialectRegistry.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 #include "muon-mlir/Tools/InitAll.h"
-#include "llvm/Support/CommandLine.h"
-#include "llvm/Support/raw_ostream.h"
+#include "muon-mlir/Tools/Support.h"
 
 int main(int argc, char **argv) {
-  llvm::cl::AddExtraVersionPrinter(
-      [](llvm::raw_ostream &os) { os << "muon-mlir " MUON_VERSION "\n"; });
+  mlir::muon::addVersionPrinter();
   mlir::DialectRegistry registry;
   mlir::muon::registerAllDialects(registry);
   mlir::muon::registerAllPasses();

@@ -17,7 +17,13 @@ namespace muon {
 /// interfaces and translations.
 void registerCompilerDialects(DialectRegistry &registry);
 
-/// Registers this project's dialect on top of all of upstream's.
+/// Registers what this project has and upstream has not: its dialects with
+/// their interfaces, its passes and its pipelines. For programs that register
+/// the rest themselves.
+void registerMuonDialects(DialectRegistry &registry);
+void registerMuonPasses();
+
+/// Registers this project's dialects on top of all of upstream's.
 void registerAllDialects(DialectRegistry &registry);
 
 /// Registers this project's passes and pipelines and all of upstream's.

@@ -9,15 +9,23 @@
 #ifndef MUON_MLIR_TOOLS_SUPPORT_H
 #define MUON_MLIR_TOOLS_SUPPORT_H
 
+#include "muon-mlir/Tools/Limits.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
+#include <memory>
 
 namespace llvm {
+class MemoryBuffer;
 class raw_ostream;
 } // namespace llvm
 
 namespace mlir::muon {
+
+/// Reads the file at `path` (or standard input for "-") as far as `maxBytes`; a
+/// longer one is an error, also if it has no end.
+llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>>
+readInput(llvm::StringRef path, uint64_t maxBytes = Limits().inputBytes);
 
 /// Writes the file at `path` (or standard output for "-") by replaceFile.
 llvm::Error writeFile(llvm::StringRef path,
@@ -35,11 +43,11 @@ llvm::Error replaceFile(llvm::StringRef path,
 int runWithLargeStack(llvm::function_ref<int()> body);
 
 /// Refuses textual IR that would overflow the stack of MLIR's recursive-descent
-/// parser: more than `maxNestingDepth` brackets open at once, or signs in a
-/// row.
-llvm::Error checkNesting(llvm::StringRef text);
+/// parser: too many brackets open at once, signs in a row, or words in a row.
+llvm::Error checkNesting(llvm::StringRef text, const Limits &limits = {});
 
-inline constexpr unsigned maxNestingDepth = 256;
+/// Makes `--version` tell the version of this project beside LLVM's.
+void addVersionPrinter();
 
 /// Prints "tool: error: …" and returns the exit code 1.
 int reportError(llvm::StringRef tool, llvm::Error error);
