@@ -8,8 +8,8 @@ packages=(
   libmlir-22-dev mlir-22-tools llvm-22-dev llvm-22-tools clang-22 lld-22
   libclang-rt-22-dev
   # Libraries
-  libopenblas-dev libopenblas0-pthread nlohmann-json3-dev libgtest-dev
-  libbenchmark-dev zlib1g-dev libzstd-dev
+  libopenblas-dev libopenblas0-pthread libdnnl-dev nlohmann-json3-dev
+  libgtest-dev libbenchmark-dev zlib1g-dev libzstd-dev
   # Build
   cmake ninja-build ccache pkg-config git
   # Reference, demo

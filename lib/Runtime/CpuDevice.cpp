@@ -7,11 +7,11 @@
 //===----------------------------------------------------------------------===//
 
 #include "CpuFeatures.h"
+#include "CpuProducts.h"
+#include "CpuThreads.h"
 #include "Device.h"
 #include "Manifest.h"
 #include "Text.h"
-
-#include <cblas.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -19,26 +19,32 @@
 
 using namespace muon;
 
-/// With a single row the distance between rows means nothing, and compiled code
-/// may pass any; BLAS insists on a plausible one.
-static blasint leading(int64_t ld, int64_t columns) {
-  return static_cast<blasint>(std::max<int64_t>({ld, columns, 1}));
+static void hostSymmetricProduct(void *, int32_t type, int32_t flags,
+                                 int64_t batch, int64_t n, int64_t k,
+                                 double alpha, double beta, const float *factor,
+                                 const void *x, const void *addend, void *out) {
+  symmetricProduct(type, flags, batch, n, k, alpha, beta, factor, x, addend,
+                   out);
 }
 
-static void ssyrk(void *, int32_t transposed, int64_t n, int64_t k, float alpha,
-                  const float *x, int64_t ldx, float *c, int64_t ldc) {
-  cblas_ssyrk(CblasRowMajor, CblasUpper, transposed ? CblasTrans : CblasNoTrans,
-              static_cast<blasint>(n), static_cast<blasint>(k), alpha, x,
-              leading(ldx, transposed ? n : k), 0.0f, c, leading(ldc, n));
+static void hostCommutingProduct(void *, int32_t type, int64_t batch, int64_t n,
+                                 double alpha, double lhsShift, double rhsShift,
+                                 const void *lhs, const void *rhs, void *out) {
+  commutingProduct(type, batch, n, alpha, lhsShift, rhsShift, lhs, rhs, out);
 }
 
-static void sgemm(void *, int64_t m, int64_t n, int64_t k, float alpha,
-                  const float *a, int64_t lda, const float *b, int64_t ldb,
-                  float beta, float *c, int64_t ldc) {
-  cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans,
-              static_cast<blasint>(m), static_cast<blasint>(n),
-              static_cast<blasint>(k), alpha, a, leading(lda, k), b,
-              leading(ldb, n), beta, c, leading(ldc, n));
+static void hostSymmetricApply(void *, int32_t type, int32_t flags,
+                               int64_t batch, int64_t m, int64_t n,
+                               double alpha, double beta, const float *factor,
+                               const void *s, const void *x, void *out) {
+  symmetricApply(type, flags, batch, m, n, alpha, beta, factor, s, x, out);
+}
+
+static void hostParallelFor(void *, int64_t count,
+                            void (*body)(void *, int64_t, double *), void *data,
+                            int64_t numSums, int64_t group,
+                            double *const *sums) {
+  parallelForWithSums(count, body, data, numSums, group, sums);
 }
 
 namespace {
@@ -99,8 +105,10 @@ public:
     MuonHostApi host = {};
     host.version = MUON_HOST_API_VERSION;
     host.size = sizeof(MuonHostApi);
-    host.ssyrk = ssyrk;
-    host.sgemm = sgemm;
+    host.symmetric_product = hostSymmetricProduct;
+    host.commuting_product = hostCommutingProduct;
+    host.symmetric_apply = hostSymmetricApply;
+    host.parallel_for = hostParallelFor;
     return host;
   }
 
@@ -117,5 +125,3 @@ public:
 std::shared_ptr<Device> muon::makeCpuDevice() {
   return std::make_shared<CpuDevice>();
 }
-
-void muon::setCpuThreads(int threads) { openblas_set_num_threads(threads); }

@@ -59,9 +59,6 @@ Error openDevice(std::string_view name, std::shared_ptr<Device> &device);
 
 std::shared_ptr<Device> makeCpuDevice();
 
-/// See muonSetCpuThreads.
-void setCpuThreads(int threads);
-
 } // namespace muon
 
 #endif // MUON_MLIR_LIB_RUNTIME_DEVICE_H

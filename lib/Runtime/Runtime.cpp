@@ -8,6 +8,7 @@
 
 #include "muon-mlir/Runtime/Runtime.h"
 
+#include "CpuThreads.h"
 #include "Step.h"
 
 #include <exception>

@@ -29,14 +29,36 @@ extern "C" {
 
 /* Version of this table. An artifact records the version it was compiled for
  * in its manifest ("host_api"); a runtime refuses any other. */
-#define MUON_HOST_API_VERSION 1
+#define MUON_HOST_API_VERSION 2
 
 /* Version of the manifest ("version"). */
 #define MUON_MANIFEST_VERSION 1
 
-/* All matrices are row-major f32; ld is the distance in elements between the
- * starts of two rows. Functions do not fail: arguments come from compiled code
- * with static shapes. */
+/* Arithmetic of a product. Operands and results are stored as f32, f32, bf16
+ * and f16. Sums of products are taken in f32. With MUON_TF32 the operands of
+ * the multiplication, not addends, are rounded to 10 bits of fraction first, to
+ * nearest, ties away from zero (cvt.rna.tf32.f32 of the PTX ISA). Results are
+ * rounded once, to nearest even, when they are stored. */
+enum MuonProductType {
+  MUON_F32 = 0,
+  MUON_TF32 = 1,
+  MUON_BF16 = 2,
+  MUON_F16 = 3
+};
+
+/* Flags of products. */
+enum MuonProductFlags {
+  MUON_RIGHT = 1,      /* side `right` of muon.symmetric_product and _apply */
+  MUON_HAS_FACTOR = 2, /* `factor` is read: one f32 for each matrix */
+  MUON_HAS_ADDEND = 4, /* `addend` is read */
+  MUON_F32_RESULT = 8  /* `out` holds f32, whatever the type */
+};
+
+/* Matrices are row-major and contiguous, those of a batch one after the other.
+ * f stands for factor[i] of matrix number i, or 1. Constants of the formulas
+ * are formed in f64 and rounded to f32 once. No output overlaps an input.
+ * Functions do not fail: arguments come from compiled code with static shapes.
+ * Where NaN or infinity goes in, none is hidden: it shows in the result. */
 typedef struct MuonHostApi {
   uint32_t version; /* MUON_HOST_API_VERSION */
   uint32_t size;    /* sizeof(MuonHostApi) */
@@ -48,18 +70,39 @@ typedef struct MuonHostApi {
    * the manifest, aligned to "arena"."alignment". */
   void *arena;
 
-  /* Upper triangle (with diagonal) of C (n×n) ← alpha·op(X)·op(X)ᵀ, where
-   * op(X) is X (n×k) if `transposed` is 0 and Xᵀ (X being k×n) if it is 1.
-   * The strictly lower triangle of C is neither read nor written. */
-  void (*ssyrk)(void *context, int32_t transposed, int64_t n, int64_t k,
-                float alpha, const float *x, int64_t ldx, float *c,
-                int64_t ldc);
+  /* out (n×n) ← alpha·f²·op(X)·op(X)ᵀ + beta·addend, where op(X) is X (n×k), or
+   * with MUON_RIGHT Xᵀ (X being k×n). Of the symmetric addend (n×n) the upper
+   * triangle is read. All of out is written and is exactly symmetric. */
+  void (*symmetric_product)(void *context, int32_t type, int32_t flags,
+                            int64_t batch, int64_t n, int64_t k, double alpha,
+                            double beta, const float *factor, const void *x,
+                            const void *addend, void *out);
 
-  /* C (m×n) ← alpha·A·B + beta·C, with A (m×k) and B (k×n). With beta = 0,
-   * C is not read. */
-  void (*sgemm)(void *context, int64_t m, int64_t n, int64_t k, float alpha,
-                const float *a, int64_t lda, const float *b, int64_t ldb,
-                float beta, float *c, int64_t ldc);
+  /* out ← alpha·(A + lhs_shift·I)·(B + rhs_shift·I) for symmetric A and B (n×n)
+   * that commute, so that the product is symmetric. The shifts are not added to
+   * the operands but enter as rhs_shift·A + lhs_shift·B + lhs_shift·rhs_shift·I
+   * in f32. All of out is written and is exactly symmetric. */
+  void (*commuting_product)(void *context, int32_t type, int64_t batch,
+                            int64_t n, double alpha, double lhs_shift,
+                            double rhs_shift, const void *lhs, const void *rhs,
+                            void *out);
+
+  /* out (m×n) ← f·(beta·X + alpha·S·X) with symmetric S (m×m) and X (m×n); with
+   * MUON_RIGHT out (n×m) ← f·(beta·X + alpha·X·S) and X (n×m). */
+  void (*symmetric_apply)(void *context, int32_t type, int32_t flags,
+                          int64_t batch, int64_t m, int64_t n, double alpha,
+                          double beta, const float *factor, const void *s,
+                          const void *x, void *out);
+
+  /* Calls body(data, i, partial) once for each i < count, in any order, on any
+   * threads; the calls have returned when this does. partial points to num_sums
+   * numbers of this call alone, 0 at first. Then, for s < num_sums and each run
+   * of `group` calls (count is a multiple of it), sums[s][run] ← their
+   * partial[s], added in the order of i: the bits do not depend on threads. */
+  void (*parallel_for)(void *context, int64_t count,
+                       void (*body)(void *data, int64_t i, double *partial),
+                       void *data, int64_t num_sums, int64_t group,
+                       double *const *sums);
 } MuonHostApi;
 
 /* The type of the exported symbol `step`. `slots` has one entry per slot of

@@ -138,10 +138,10 @@ MUON_RUNTIME_API size_t muonTypeSize(MuonType type);
 MUON_RUNTIME_API size_t muonDeviceCount(void);
 MUON_RUNTIME_API const char *muonDeviceName(size_t index);
 
-/* Number of threads that matrix products on the CPU use, at least 1. This is a
- * setting of the BLAS library and so of the whole process, including other
- * users of that library. The default is what the library chooses (one per core,
- * or its environment variable). */
+/* Number of threads that steps on the CPU use, at least 1. This is a setting of
+ * the BLAS library and so of the whole process, including other users of that
+ * library. The default is what the library chooses (one per core, or its
+ * environment variable). */
 MUON_RUNTIME_API MuonStatus muonSetCpuThreads(int32_t threads);
 
 /*===-- Artifacts ---------------------------------------------------------===*/

@@ -66,7 +66,7 @@ void writeFile(const std::string &path, const std::string &content) {
 
 json stepManifest() {
   json manifest = json::parse(R"({
-    "format": "muon-artifact", "version": 1, "host_api": 1,
+    "format": "muon-artifact", "version": 1, "host_api": 2,
     "compiler": "by hand", "target": "cpu", "arch": "x86_64",
     "cpu": "x86-64", "features": ["sse2"],
     "arena": {"bytes": 1000, "alignment": 256},
