@@ -11,7 +11,7 @@
 // sequence (three dense products and a sum per step) on the same BLAS with the
 // same threads, in one process. Elementwise work before and after the
 // iteration is in neither. Usage: newton_schulz_bench DIR, where DIR holds the
-// artifacts RxC.so that benchmarks/newton_schulz.py compiles.
+// artifacts RxC-ITERATION.so that benchmarks/newton_schulz.py compiles.
 //
 //===----------------------------------------------------------------------===//
 
@@ -149,16 +149,23 @@ int main(int argc, char **argv) {
     std::fprintf(stderr, "usage: newton_schulz_bench DIR [benchmark flags]\n");
     return 1;
   }
-  const int64_t shapes[][2] = {
-      {256, 256}, {512, 2048}, {1024, 1024}, {2048, 2048}};
-  for (auto &[rows, cols] : shapes) {
-    std::string name = std::to_string(rows) + "x" + std::to_string(cols);
+  struct Case {
+    int64_t rows, cols;
+    const char *iteration;
+  };
+  const Case cases[] = {{256, 256, "direct"},
+                        {512, 2048, "direct"},
+                        {512, 2048, "gram"},
+                        {1024, 1024, "direct"},
+                        {2048, 2048, "direct"}};
+  for (const Case &c : cases) {
+    std::string name = std::to_string(c.rows) + "x" + std::to_string(c.cols) +
+                       "-" + c.iteration;
     std::string path = std::string(argv[1]) + "/" + name + ".so";
-    benchmark::RegisterBenchmark(
-        ("newton_schulz/" + name).c_str(),
-        [path, r = rows, c = cols](benchmark::State &state) {
-          compare(state, path, r, c);
-        })
+    benchmark::RegisterBenchmark(("newton_schulz/" + name).c_str(),
+                                 [path, c](benchmark::State &state) {
+                                   compare(state, path, c.rows, c.cols);
+                                 })
         ->UseManualTime()
         ->Unit(benchmark::kMillisecond)
         ->MinTime(2.0);

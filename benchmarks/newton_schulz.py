@@ -6,9 +6,9 @@
 
     benchmarks/newton_schulz.py [benchmark flags]
 
-Compiles one artifact per shape and runs newton_schulz_bench on them. `ratio`
-is compiled time over textbook time on the same BLAS and threads; lower is
-better.
+Compiles artifacts of the direct and of the Gram iteration in f32 and runs
+newton_schulz_bench on them. `ratio` is compiled time over textbook time on the
+same BLAS and threads; lower is better.
 """
 import pathlib
 import subprocess
@@ -17,7 +17,9 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BIN = ROOT / "build" / "release" / "bin"
-SHAPES = [(256, 256), (512, 2048), (1024, 1024), (2048, 2048)]
+# Gram where the compiler would choose it.
+CASES = [(256, 256, "direct"), (512, 2048, "direct"), (512, 2048, "gram"),
+         (1024, 1024, "direct"), (2048, 2048, "direct")]
 
 STEP = """
 func.func @step(
@@ -25,7 +27,8 @@ func.func @step(
     %o: tensor<1x{r}x{c}xf32> {{muon.role = #muon.role<weight>, muon.names = ["x"]}})
     -> tensor<1x{r}x{c}xf32> {{
   %0 = muon.orthogonalize x(%x : tensor<1x{r}x{c}xf32>) out(%o : tensor<1x{r}x{c}xf32>)
-      {{schedule = #muon.schedule<keller_jordan>, steps = 5 : i64}}
+      {{schedule = #muon.schedule<keller_jordan>, steps = 5 : i64,
+        iteration = #muon.iteration<{iteration}>}}
   return %0 : tensor<1x{r}x{c}xf32>
 }}
 """
@@ -33,9 +36,9 @@ func.func @step(
 
 def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
-        for rows, cols in SHAPES:
-            source = pathlib.Path(folder) / f"{rows}x{cols}.mlir"
-            source.write_text(STEP.format(r=rows, c=cols))
+        for rows, cols, iteration in CASES:
+            source = pathlib.Path(folder) / f"{rows}x{cols}-{iteration}.mlir"
+            source.write_text(STEP.format(r=rows, c=cols, iteration=iteration))
             subprocess.run(
                 [BIN / "muon-compile", source, "-o", source.with_suffix(".so")],
                 check=True,

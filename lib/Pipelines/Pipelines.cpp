@@ -52,15 +52,16 @@ static void buildStepPhase(OpPassManager &pm) {
 }
 
 static void buildMathPhase(OpPassManager &pm) {
-  pm.addPass(createDecomposeUpdatesPass());
+  // Before X gets its type, which is that of the products.
   pm.addPass(createSelectIterationPass());
+  pm.addPass(createDecomposeUpdatesPass());
   pm.addPass(createUnrollOrthogonalizePass());
   pm.addPass(createExpandPolynomialsPass());
   pm.addPass(createCanonicalizerPass());
   verifyPhase(pm, Phase::Math);
 }
 
-static void buildBuffersPhase(OpPassManager &pm) {
+static void buildBuffersPhase(OpPassManager &pm, const PipelineConfig &config) {
   // Before bufferization, which would insert a copy where this is an error.
   pm.addPass(createCheckInPlacePass());
   bufferization::OneShotBufferizePassOptions options;
@@ -68,6 +69,10 @@ static void buildBuffersPhase(OpPassManager &pm) {
   options.functionBoundaryTypeConversion =
       bufferization::LayoutMapOption::IdentityLayoutMap;
   pm.addPass(bufferization::createOneShotBufferizePass(options));
+  // Before offsets are given to buffers that would not fit.
+  SplitStacksPassOptions split;
+  split.scratchLimit = config.scratchLimit;
+  pm.addPass(createSplitStacksPass(split));
   pm.addPass(createPlanArenaPass());
   verifyPhase(pm, Phase::Buffers);
 }
@@ -109,7 +114,8 @@ static void buildLLVMPhase(OpPassManager &pm) {
   verifyPhase(pm, Phase::LLVM);
 }
 
-void mlir::muon::buildCpuPipeline(OpPassManager &pm, Phase from, Phase to) {
+void mlir::muon::buildCpuPipeline(OpPassManager &pm, Phase from, Phase to,
+                                  const PipelineConfig &config) {
   for (int phase = static_cast<int>(from); phase <= static_cast<int>(to);
        ++phase) {
     switch (static_cast<Phase>(phase)) {
@@ -120,7 +126,7 @@ void mlir::muon::buildCpuPipeline(OpPassManager &pm, Phase from, Phase to) {
       buildMathPhase(pm);
       break;
     case Phase::Buffers:
-      buildBuffersPhase(pm);
+      buildBuffersPhase(pm, config);
       break;
     case Phase::Loops:
       buildLoopsPhase(pm);
@@ -141,6 +147,10 @@ struct CpuPipelineOptions : public PassPipelineOptions<CpuPipelineOptions> {
                                     clEnumValN(Phase::Buffers, "buffers", ""),
                                     clEnumValN(Phase::Loops, "loops", ""),
                                     clEnumValN(Phase::LLVM, "llvm", ""))};
+  Option<int64_t> scratchLimit{
+      *this, "scratch-limit",
+      llvm::cl::desc("Bytes of scratch memory of one stack; 0 for no limit"),
+      llvm::cl::init(0)};
 };
 } // namespace
 
@@ -155,6 +165,8 @@ void mlir::muon::registerPipelines() {
   PassPipelineRegistration<CpuPipelineOptions>(
       "muon-cpu-pipeline", "All phases for the CPU, up to one",
       [](OpPassManager &pm, const CpuPipelineOptions &options) {
-        buildCpuPipeline(pm, Phase::Step, options.to);
+        PipelineConfig config;
+        config.scratchLimit = options.scratchLimit;
+        buildCpuPipeline(pm, Phase::Step, options.to, config);
       });
 }

@@ -15,39 +15,46 @@ def ConvertMuonToLinalgPass : Pass<"convert-muon-to-linalg"> {
   let summary = "turn elementwise muon operations on buffers into linalg";
   let description = [{
     Every operation of the math level except the products becomes one
-    linalg.generic on flat buffers, inside a loop over the members of a table
-    and the matrices of a member; operations on lists and scalars become loops
-    over them. So each parameter is read and written once by each operation.
+    linalg.generic on flat buffers, inside a parallel loop over chunks of 65,536
+    elements of the matrices; operations on lists and scalars become loops over
+    them. So each parameter is read and written once by each operation.
+
+    NON-NUMERIC-PRESERVING: sums are taken chunk by chunk, then added in order.
 
     ```mlir
     muon.sum_squares value(%g : !muon.table<2x48x16xf32>) sums(%s : memref<2xf64>)
     // becomes
-    scf.for %i = %c0 to %c2 step %c1 {
+    muon.parallel sums(%s : memref<2xf64>) {
+    ^bb0(%i: index, %sum: memref<f64>):
       %0 = muon.member %g[%i] : !muon.table<2x48x16xf32> -> memref<48x16xf32>
       %1 = memref.reinterpret_cast %0 to offset: [0], sizes: [768], strides: [1]
       linalg.generic … ins(%1) outs(%sum) { … }
-    }
+    } {count = 2 : i64, group = 1 : i64}
     ```
   }];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
     "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect",
-    "::mlir::scf::SCFDialect"];
+    "::mlir::muon::MuonDialect", "::mlir::scf::SCFDialect"];
 }
 
 def ConvertMuonToRuntimePass
     : Pass<"convert-muon-to-runtime", "::mlir::ModuleOp"> {
   let summary = "turn products on buffers into calls of the runtime";
   let description = [{
-    muon.symmetric_product becomes a `ssyrk`, which computes one triangle, and a
-    call of a function, made once per module, that adds the addend and mirrors
-    the triangle in cache-sized blocks. muon.symmetric_apply becomes a `sgemm`
-    that accumulates onto a copy of x.
+    muon.symmetric_product, muon.commuting_product and muon.symmetric_apply
+    become one call each, for all matrices of a batch: which triangle to compute
+    in what blocks, and whether the processor multiplies bf16, is known where
+    they run (muon-mlir/Runtime/HostApi.h).
+
+    ```mlir
+    muon.symmetric_product x(%x : memref<2x16x64xbf16>) out(%a : memref<2x16x16xbf16>) {side = #muon.side<left>}
+    // becomes, with type, flags, batch, sides and constants
+    muon.host_call "symmetric_product"(%c2, %c0, %c2_0, %c16, %c64, %one, %zero, %x, %x, %x, %a)
+    ```
   }];
-  let dependentDialects = [
-    "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
-    "::mlir::linalg::LinalgDialect", "::mlir::memref::MemRefDialect",
-    "::mlir::scf::SCFDialect"];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::muon::MuonDialect"];
 }
 
 def LowerEntryPass : Pass<"muon-lower-entry", "::mlir::ModuleOp"> {

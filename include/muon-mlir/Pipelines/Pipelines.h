@@ -11,6 +11,7 @@
 
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
+#include <cstdint>
 #include <optional>
 
 namespace mlir {
@@ -32,10 +33,17 @@ llvm::ArrayRef<PhaseInfo> getPhases();
 
 std::optional<Phase> symbolizePhase(llvm::StringRef name);
 
+/// What a user may say about the pipeline.
+struct PipelineConfig {
+  /// Bytes of scratch memory that one stack may use; 0 for no limit.
+  int64_t scratchLimit = 0;
+};
+
 /// Adds the passes that lead from phase `from` to phase `to`, both of them
 /// included: `from` == `to` adds the passes of one phase. Every phase
 /// ends with a check that nothing it should have replaced is left.
-void buildCpuPipeline(OpPassManager &pm, Phase from, Phase to);
+void buildCpuPipeline(OpPassManager &pm, Phase from, Phase to,
+                      const PipelineConfig &config = {});
 
 /// Registers one pipeline for each phase, `muon-phase-<name>`, and
 /// `muon-cpu-pipeline{to=<name>}` for all up to a phase.

@@ -32,10 +32,14 @@ namespace {
 
 /// Position of a function in the table of the runtime.
 int64_t getHostFunctionOffset(StringRef name) {
-  if (name == "ssyrk")
-    return offsetof(MuonHostApi, ssyrk);
-  assert(name == "sgemm" && "verified by muon.host_call");
-  return offsetof(MuonHostApi, sgemm);
+  if (name == "symmetric_product")
+    return offsetof(MuonHostApi, symmetric_product);
+  if (name == "commuting_product")
+    return offsetof(MuonHostApi, commuting_product);
+  if (name == "parallel_for")
+    return offsetof(MuonHostApi, parallel_for);
+  assert(name == "symmetric_apply" && "verified by muon.host_call");
+  return offsetof(MuonHostApi, symmetric_apply);
 }
 
 /// A pattern with what all of them need.
@@ -144,6 +148,40 @@ struct LowerMember : public EntryPattern<MemberOp> {
   }
 };
 
+struct LowerSlice : public EntryPattern<SliceOp> {
+  using EntryPattern::EntryPattern;
+
+  LogicalResult matchAndRewrite(SliceOp op,
+                                PatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    Value index = arith::IndexCastOp::create(
+        rewriter, loc, rewriter.getI64Type(), op.getOffset());
+    auto type = dyn_cast<MemRefType>(op.getSource().getType());
+    if (!type) {
+      Value table = cast(rewriter, loc, pointerType(rewriter), op.getSource());
+      Value part = LLVM::GEPOp::create(rewriter, loc, pointerType(rewriter),
+                                       pointerType(rewriter), table,
+                                       ArrayRef<LLVM::GEPArg>{index});
+      rewriter.replaceOp(op, cast(rewriter, loc, op.getType(), part));
+      return success();
+    }
+    MemRefDescriptor descriptor(
+        cast(rewriter, loc, converter.convertType(type), op.getSource()));
+    Value stride = LLVM::ConstantOp::create(
+        rewriter, loc, rewriter.getI64Type(),
+        rewriter.getI64IntegerAttr(type.getNumElements() / type.getDimSize(0)));
+    Value elements = LLVM::MulOp::create(rewriter, loc, index, stride);
+    Value part = LLVM::GEPOp::create(
+        rewriter, loc, pointerType(rewriter), type.getElementType(),
+        descriptor.bufferPtr(rewriter, loc, converter, type),
+        ArrayRef<LLVM::GEPArg>{elements});
+    rewriter.replaceOp(
+        op,
+        toMemRef(rewriter, loc, llvm::cast<MemRefType>(op.getType()), part));
+    return success();
+  }
+};
+
 struct LowerArena : public EntryPattern<ArenaOp> {
   using EntryPattern::EntryPattern;
 
@@ -194,6 +232,125 @@ struct LowerHostCall : public EntryPattern<HostCallOp> {
   }
 };
 
+/// A call of the host's loop with a function that unpacks what the body needs.
+struct LowerParallelCall : public EntryPattern<ParallelCallOp> {
+  using EntryPattern::EntryPattern;
+
+  LogicalResult matchAndRewrite(ParallelCallOp op,
+                                PatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    Value host = getHost(op);
+    if (!host)
+      return rewriter.notifyMatchFailure(op, "not in an entry function");
+    auto module = op->getParentOfType<ModuleOp>();
+    auto callee = module.lookupSymbol<func::FuncOp>(op.getCallee());
+    if (!callee)
+      return rewriter.notifyMatchFailure(op, "the body is no function");
+    LLVM::LLVMFuncOp unpack = createUnpack(op, callee, rewriter);
+
+    Type pointer = pointerType(rewriter), i64 = rewriter.getI64Type();
+    // In the entry block: a loop around the call must not grow the stack.
+    Block &entry = op->getParentOfType<func::FuncOp>().getBody().front();
+    auto allocate = [&](int64_t count) -> Value {
+      OpBuilder::InsertionGuard guard(rewriter);
+      rewriter.setInsertionPointToStart(&entry);
+      Value size = number(rewriter, loc, std::max<int64_t>(count, 1));
+      return LLVM::AllocaOp::create(rewriter, loc, pointer, i64, size);
+    };
+    Value data = allocate(op.getCaptured().size());
+    for (auto [index, value] : llvm::enumerate(op.getCaptured()))
+      LLVM::StoreOp::create(rewriter, loc, toSlot(rewriter, loc, value),
+                            getAddress(rewriter, loc, data, 8 * index));
+    Value sums = allocate(op.getSums().size());
+    for (auto [index, value] : llvm::enumerate(op.getSums()))
+      LLVM::StoreOp::create(rewriter, loc, toSlot(rewriter, loc, value),
+                            getAddress(rewriter, loc, sums, 8 * index));
+    SmallVector<Value> operands = {
+        loadPointer(rewriter, loc, host, getHostFunctionOffset("parallel_for")),
+        loadPointer(rewriter, loc, host, offsetof(MuonHostApi, context)),
+        number(rewriter, loc, op.getCount()),
+        LLVM::AddressOfOp::create(rewriter, loc, unpack),
+        data,
+        number(rewriter, loc, op.getSums().size()),
+        number(rewriter, loc, op.getGroup()),
+        sums};
+    auto type = LLVM::LLVMFunctionType::get(
+        LLVM::LLVMVoidType::get(getContext()),
+        {pointer, i64, pointer, pointer, i64, i64, pointer});
+    LLVM::CallOp::create(rewriter, loc, type, operands);
+    rewriter.eraseOp(op);
+    return success();
+  }
+
+private:
+  static Value number(OpBuilder &b, Location loc, int64_t value) {
+    return LLVM::ConstantOp::create(b, loc, b.getI64Type(),
+                                    b.getI64IntegerAttr(value));
+  }
+
+  /// What a slot of eight bytes holds of a value: the address of a buffer, or
+  /// the value itself.
+  Value toSlot(OpBuilder &b, Location loc, Value value) const {
+    if (isa<TableType>(value.getType()))
+      return cast(b, loc, pointerType(b), value);
+    Type converted = converter.convertType(value.getType());
+    if (converted == value.getType())
+      return value;
+    Value result = cast(b, loc, converted, value);
+    if (auto type = dyn_cast<MemRefType>(value.getType()))
+      return MemRefDescriptor(result).bufferPtr(b, loc, converter, type);
+    return result;
+  }
+
+  /// void(ptr data, i64 i, ptr partial) that calls `callee` with what
+  /// toSlot stored.
+  LLVM::LLVMFuncOp createUnpack(ParallelCallOp op, func::FuncOp callee,
+                                PatternRewriter &rewriter) const {
+    OpBuilder::InsertionGuard guard(rewriter);
+    Location loc = op.getLoc();
+    rewriter.setInsertionPoint(callee);
+    Type pointer = pointerType(rewriter);
+    auto type =
+        LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(getContext()),
+                                    {pointer, rewriter.getI64Type(), pointer});
+    std::string name = (op.getCallee() + "_unpack").str();
+    auto unpack = LLVM::LLVMFuncOp::create(rewriter, loc, name, type,
+                                           LLVM::Linkage::Internal);
+    Block *block = unpack.addEntryBlock(rewriter);
+    rewriter.setInsertionPointToStart(block);
+    SmallVector<Value> operands;
+    for (auto [index, value] : llvm::enumerate(op.getCaptured())) {
+      Value slot = getAddress(rewriter, loc, block->getArgument(0), 8 * index);
+      auto load = [&](Type type) -> Value {
+        return LLVM::LoadOp::create(rewriter, loc, type, slot);
+      };
+      if (auto memref = dyn_cast<MemRefType>(value.getType()))
+        operands.push_back(toMemRef(rewriter, loc, memref, load(pointer)));
+      else if (isa<TableType>(value.getType()))
+        operands.push_back(load(pointer));
+      else
+        operands.push_back(
+            fromConverted(rewriter, loc, value.getType(),
+                          load(converter.convertType(value.getType()))));
+    }
+    operands.push_back(fromConverted(rewriter, loc, rewriter.getIndexType(),
+                                     block->getArgument(1)));
+    auto partial = MemRefType::get({}, rewriter.getF64Type());
+    for (size_t sum = 0; sum < op.getSums().size(); ++sum)
+      operands.push_back(
+          toMemRef(rewriter, loc, partial,
+                   getAddress(rewriter, loc, block->getArgument(2), 8 * sum)));
+    func::CallOp::create(rewriter, loc, callee, operands);
+    LLVM::ReturnOp::create(rewriter, loc, ValueRange());
+    return unpack;
+  }
+
+  static Value fromConverted(OpBuilder &b, Location loc, Type type,
+                             Value value) {
+    return type == value.getType() ? value : cast(b, loc, type, value);
+  }
+};
+
 /// Tables are passed to private functions as pointers.
 void convertTableArguments(Operation *root) {
   root->walk([](func::FuncOp function) {
@@ -234,7 +391,8 @@ struct ConvertMuonToLLVMPass
     convertTableArguments(getOperation());
     LLVMTypeConverter converter(&getContext());
     RewritePatternSet patterns(&getContext());
-    patterns.add<LowerArena, LowerHostCall, LowerMember, LowerSlot>(converter);
+    patterns.add<LowerArena, LowerHostCall, LowerMember, LowerParallelCall,
+                 LowerSlice, LowerSlot>(converter);
     walkAndApplyPatterns(getOperation(), std::move(patterns));
     // Nothing that translation to LLVM IR would have to know.
     getOperation()->walk([](func::FuncOp function) {
@@ -243,7 +401,8 @@ struct ConvertMuonToLLVMPass
                                                           MuonDialect::kHost));
     });
     getOperation()->walk([&](Operation *op) {
-      if (!isa<ArenaOp, HostCallOp, MemberOp, SlotOp>(op))
+      if (!isa<ArenaOp, HostCallOp, MemberOp, ParallelCallOp, SliceOp, SlotOp>(
+              op))
         return;
       op->emitOpError("expected to be inside an entry function");
       signalPassFailure();

@@ -11,10 +11,13 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/PatternMatch.h"
+#include "mlir/IR/TypeUtilities.h"
 #include "mlir/Transforms/WalkPatternRewriteDriver.h"
 #include "muon-mlir/Conversion/Passes.h"
 #include "muon-mlir/Dialect/Muon/IR/MuonOps.h"
+#include "llvm/Support/MathExtras.h"
 #include <cmath>
 #include <limits>
 
@@ -102,89 +105,126 @@ struct Arith {
 // Loops over matrices
 //===----------------------------------------------------------------------===//
 
-/// The loops over the members of a stack and the matrices of a member. Builds
-/// them at the builder's insertion point and moves it inside; buffers of the
-/// matrix at hand come as flat, contiguous memrefs.
+/// Elements that one iteration of a parallel loop works on: enough that
+/// starting it costs nothing, few enough that there is one for every thread.
+/// Fixed, so that sums do not depend on the number of threads.
+constexpr int64_t kChunk = int64_t(1) << 16;
+
+/// The parallel loop over the chunks of all matrices of a parameter. Builds it
+/// at the builder's insertion point and moves it inside; buffers of the chunk
+/// at hand come as flat, contiguous memrefs. `lists` receive one sum per
+/// matrix.
 class MatrixLoops {
 public:
-  MatrixLoops(OpBuilder &b, Location loc, const ParameterShape &shape)
+  MatrixLoops(OpBuilder &b, Location loc, const ParameterShape &shape,
+              ValueRange lists)
       : b(b), arith{b, loc}, guard(b), elements(shape.rows() * shape.cols()) {
-    if (shape.stacked)
-      member = enterLoop(shape.members);
+    int64_t chunks = llvm::divideCeil(elements, kChunk);
+    auto loop = ParallelOp::create(b, loc, lists, shape.matrices() * chunks,
+                                   /*group=*/chunks);
+    Block *body = b.createBlock(&loop.getBody());
+    Value i = body->addArgument(b.getIndexType(), loc);
+    for (size_t list = 0; list < lists.size(); ++list)
+      partials.push_back(
+          body->addArgument(MemRefType::get({}, b.getF64Type()), loc));
+
+    Value chunk;
+    if (shape.matrices() == 1) {
+      chunk = i;
+    } else if (chunks == 1) {
+      index = i;
+    } else {
+      index = divide(i, chunks);
+      chunk = rest(i, chunks);
+    }
+    size = b.getIndexAttr(elements);
+    if (chunks > 1) {
+      begin = multiply(chunk, kChunk);
+      size = b.getIndexAttr(kChunk);
+      if (elements % kChunk != 0) {
+        Value left =
+            arith::SubIOp::create(b, loc, arith.index(elements), begin);
+        size = arith::MinUIOp::create(b, loc, left, arith.index(kChunk))
+                   .getResult();
+      }
+    }
     int64_t inner = shape.matricesPerMember();
-    if (inner > 1)
-      matrix = enterLoop(inner);
-    index = member && matrix
-                ? arith::AddIOp::create(
-                      b, loc,
-                      arith::MulIOp::create(b, loc, member, arith.index(inner)),
-                      matrix)
-                      .getResult()
-            : member ? member
-                     : matrix;
+    if (shape.stacked)
+      member = !index      ? arith.index(0)
+               : inner > 1 ? divide(index, inner)
+                           : index;
+    matrix = !index           ? Value()
+             : !shape.stacked ? index
+             : inner > 1      ? rest(index, inner)
+                              : Value();
   }
 
-  /// The matrix at hand of a weight, gradient or state.
+  /// The chunk at hand of a weight, gradient or state.
   Value parameter(Value buffer) {
     if (auto table = dyn_cast<TableType>(buffer.getType()))
       buffer = MemberOp::create(
           b, arith.loc,
           MemRefType::get(table.getShape(), table.getElementType()), buffer,
           member);
-    return flatten(buffer, matrix, elements);
+    return flatten(buffer, matrix);
   }
 
-  /// The matrix at hand of a rank-3 batch.
-  Value batch(Value buffer) { return flatten(buffer, index, elements); }
+  /// The chunk at hand of a rank-3 batch.
+  Value batch(Value buffer) { return flatten(buffer, index); }
 
-  /// The number that belongs to the matrix at hand, as a rank-0 memref.
+  /// The number that belongs to the matrix at hand.
   Value number(Value list) {
-    return flatten(list, index, 1, /*isScalar=*/true);
+    return arith.load(list, index ? index : arith.index(0));
   }
+
+  /// Where the sums of the chunk go, one for each list.
+  ValueRange getPartials() const { return partials; }
 
 private:
-  Value enterLoop(int64_t count) {
-    auto loop = scf::ForOp::create(b, arith.loc, arith.index(0),
-                                   arith.index(count), arith.index(1));
-    b.setInsertionPoint(loop.getBody()->getTerminator());
-    return loop.getInductionVar();
+  Value divide(Value value, int64_t divisor) {
+    return arith::DivUIOp::create(b, arith.loc, value, arith.index(divisor));
+  }
+  Value rest(Value value, int64_t divisor) {
+    return arith::RemUIOp::create(b, arith.loc, value, arith.index(divisor));
+  }
+  Value multiply(Value value, int64_t factor) {
+    return arith::MulIOp::create(b, arith.loc, value, arith.index(factor));
   }
 
-  /// Block number `position` of `size` elements of a contiguous buffer.
-  Value flatten(Value buffer, Value position, int64_t size,
-                bool isScalar = false) {
+  /// The chunk at hand of matrix number `position` of a contiguous buffer.
+  Value flatten(Value buffer, Value position) {
     auto type = cast<MemRefType>(buffer.getType());
-    OpFoldResult offset = b.getIndexAttr(0);
-    int64_t staticOffset = 0;
-    if (position) {
-      Value start = position;
-      if (size != 1)
-        start =
-            arith::MulIOp::create(b, arith.loc, position, arith.index(size));
-      offset = start;
-      staticOffset = ShapedType::kDynamic;
-    }
-    SmallVector<int64_t> sizes, strides;
-    if (!isScalar) {
-      sizes = {size};
-      strides = {1};
-    }
-    auto layout = StridedLayoutAttr::get(b.getContext(), staticOffset, strides);
-    auto flat = MemRefType::get(sizes, type.getElementType(),
-                                position ? MemRefLayoutAttrInterface(layout)
-                                         : MemRefLayoutAttrInterface(),
+    Value offset = position ? multiply(position, elements) : Value();
+    if (begin)
+      offset =
+          offset
+              ? arith::AddIOp::create(b, arith.loc, offset, begin).getResult()
+              : begin;
+    int64_t fixed = getConstantIntValue(size).value_or(ShapedType::kDynamic);
+    auto layout = StridedLayoutAttr::get(
+        b.getContext(), offset ? ShapedType::kDynamic : 0, {1});
+    auto flat = MemRefType::get({fixed}, type.getElementType(),
+                                offset ? MemRefLayoutAttrInterface(layout)
+                                       : MemRefLayoutAttrInterface(),
                                 type.getMemorySpace());
+    OpFoldResult start = b.getIndexAttr(0);
+    if (offset)
+      start = offset;
     return memref::ReinterpretCastOp::create(
-        b, arith.loc, flat, buffer, offset,
-        getAsIndexOpFoldResult(b.getContext(), sizes),
-        getAsIndexOpFoldResult(b.getContext(), strides));
+        b, arith.loc, flat, buffer, start, ArrayRef<OpFoldResult>{size},
+        ArrayRef<OpFoldResult>{b.getIndexAttr(1)});
   }
 
   OpBuilder &b;
   Arith arith;
   OpBuilder::InsertionGuard guard;
   int64_t elements;
-  Value member, matrix, index;
+  SmallVector<Value> partials;
+  /// Number of the matrix among all, of its member and in it; null for 0.
+  Value index, member, matrix;
+  /// First element of the chunk in its matrix, null for 0, and its length.
+  Value begin;
+  OpFoldResult size;
 };
 
 /// Elementwise body: block arguments (inputs, outputs, sums) to new outputs and
@@ -194,13 +234,9 @@ using StreamBody = function_ref<SmallVector<Value>(const Arith &, ValueRange)>;
 } // namespace
 
 /// One pass over flat buffers of one length: a linalg.generic. `sums` are
-/// rank-0 f64 buffers, set to 0 first.
+/// rank-0 f64 buffers that it adds to.
 static void createStream(OpBuilder &b, Location loc, ValueRange inputs,
                          ValueRange outputs, ValueRange sums, StreamBody body) {
-  Arith arith{b, loc};
-  for (Value sum : sums)
-    arith.store(arith.f64(0.0), sum);
-
   MLIRContext *context = b.getContext();
   SmallVector<AffineMap> maps(inputs.size() + outputs.size(),
                               AffineMap::getMultiDimIdentityMap(1, context));
@@ -220,11 +256,6 @@ static void createStream(OpBuilder &b, Location loc, ValueRange inputs,
 static Value addSquare(const Arith &arith, Value sum, Value value) {
   Value wide = arith.toF64(value);
   return arith.add(sum, arith.mul(wide, wide));
-}
-
-/// Multiplies the number in `buffer` by `factor`.
-static void scaleNumber(const Arith &arith, Value buffer, double factor) {
-  arith.store(arith.mul(arith.load(buffer), arith.f64(factor)), buffer);
 }
 
 /// The value of an optional rank-0 operand, or a constant.
@@ -370,13 +401,12 @@ struct LowerSumSquares : public OpRewritePattern<SumSquaresOp> {
     Value value = op.getValue().front();
     {
       MatrixLoops loops(rewriter, op.getLoc(),
-                        *getParameterShape(value.getType()));
-      createStream(rewriter, op.getLoc(), loops.parameter(value), {},
-                   loops.number(op.getSums().front()),
-                   [](const Arith &arith, ValueRange args) {
-                     return SmallVector<Value>{
-                         addSquare(arith, args[1], args[0])};
-                   });
+                        *getParameterShape(value.getType()), op.getSums());
+      createStream(
+          rewriter, op.getLoc(), loops.parameter(value), {},
+          loops.getPartials(), [](const Arith &arith, ValueRange args) {
+            return SmallVector<Value>{addSquare(arith, args[1], args[0])};
+          });
     }
     rewriter.eraseOp(op);
     return success();
@@ -401,15 +431,15 @@ struct LowerMomentum : public OpRewritePattern<MomentumOp> {
     Value clip = loadOr(arith, op.getClip(), 1.0);
     Value weight = isEma ? arith.sub(arith.f32(1.0), beta) : arith.f32(1.0);
 
+    createUnits(arith, op, arith.toF64(beta), arith.toF64(clip));
     {
       MatrixLoops loops(rewriter, op.getLoc(),
-                        *getParameterShape(momentum.getType()));
-      auto [low, high] =
-          createScales(arith, op, loops, arith.toF64(beta), arith.toF64(clip));
+                        *getParameterShape(momentum.getType()), op.getSums());
+      auto [low, high] = splitUnit(arith, loops.number(op.getUnit().front()));
       createStream(
           rewriter, op.getLoc(), loops.parameter(op.getGradient().front()),
           {loops.parameter(momentum), loops.batch(op.getX().front())},
-          loops.number(op.getSums().front()),
+          loops.getPartials(),
           [&, low = low, high = high](const Arith &inner, ValueRange args) {
             Value g = inner.toF32(args[0]), m = inner.toF32(args[1]);
             if (hasClip)
@@ -422,7 +452,8 @@ struct LowerMomentum : public OpRewritePattern<MomentumOp> {
             if (nesterov)
               x = inner.add(inner.mul(beta, x), inner.mul(share, low));
             x = inner.mul(x, high);
-            return SmallVector<Value>{inner.cast(next, momentumType), x,
+            return SmallVector<Value>{inner.cast(next, momentumType),
+                                      inner.cast(x, args[2].getType()),
                                       addSquare(inner, args[3], x)};
           });
     }
@@ -430,11 +461,11 @@ struct LowerMomentum : public OpRewritePattern<MomentumOp> {
     return success();
   }
 
-  /// Stores unit = 2⁻ᵏ for the matrix at hand and returns two f32 powers of two
-  /// whose product it is: 2⁻ᵏ itself may be out of range of f32.
-  static std::pair<Value, Value> createScales(const Arith &arith, MomentumOp op,
-                                              MatrixLoops &loops, Value beta,
-                                              Value clip) {
+  /// Stores unit = 2⁻ᵏ of every matrix.
+  static void createUnits(const Arith &arith, MomentumOp op, Value beta,
+                          Value clip) {
+    OpBuilder &b = arith.b;
+    Location loc = arith.loc;
     // U = p·M + q·κ·G.
     Value one = arith.f64(1.0), p = beta, q = one;
     bool isEma = op.getMomentumForm() == MomentumForm::Ema;
@@ -444,28 +475,39 @@ struct LowerMomentum : public OpRewritePattern<MomentumOp> {
     } else if (isEma) {
       q = arith.sub(one, beta);
     }
-    auto norm = [&](ValueRange sums) {
-      return arith.sqrt(arith.load(loops.number(sums.front())));
-    };
-    Value bound =
-        arith.add(arith.mul(p, norm(op.getMomentumSums())),
-                  arith.mul(arith.mul(q, clip), norm(op.getGradientSums())));
+    q = arith.mul(q, clip);
+    // An f16 X uses the upper half of its range.
+    bool isHalf = getElementTypeOrSelf(op.getX().front().getType()).isF16();
+    forEachNumber(b, loc, op.getUnit().front(), [&](Value i) {
+      auto norm = [&](ValueRange sums) {
+        return arith.sqrt(arith.load(sums.front(), i));
+      };
+      Value bound = arith.add(arith.mul(p, norm(op.getMomentumSums())),
+                              arith.mul(q, norm(op.getGradientSums())));
+      // The exponent field e of the bound gives bound < 2^(e − 1022). Clamped
+      // to what a sum of squares of f32 can give, which 0, ∞ and NaN are
+      // outside of.
+      Value bits = arith::BitcastOp::create(b, loc, b.getI64Type(), bound);
+      Value field = arith::ShRUIOp::create(b, loc, bits, arith.i64(52));
+      Value k = arith::SubIOp::create(b, loc, field,
+                                      arith.i64(isHalf ? 1022 + 14 : 1022));
+      k = arith::MaxSIOp::create(b, loc, k, arith.i64(-250));
+      k = arith::MinSIOp::create(b, loc, k, arith.i64(250));
+      Value minusK = arith::SubIOp::create(b, loc, arith.i64(0), k);
+      arith.store(arith.exp2(minusK, b.getF64Type()), op.getUnit().front(), i);
+    });
+  }
 
-    // The exponent field e of the bound gives bound < 2^(e − 1022). Clamped to
-    // what a sum of squares of f32 can give, which 0, ∞ and NaN are outside of.
+  /// Two f32 powers of two whose product is `unit`, which may be out of range
+  /// of f32 itself.
+  static std::pair<Value, Value> splitUnit(const Arith &arith, Value unit) {
     OpBuilder &b = arith.b;
     Location loc = arith.loc;
-    Value bits = arith::BitcastOp::create(b, loc, b.getI64Type(), bound);
+    Value bits = arith::BitcastOp::create(b, loc, b.getI64Type(), unit);
     Value field = arith::ShRUIOp::create(b, loc, bits, arith.i64(52));
-    Value k = arith::SubIOp::create(b, loc, field, arith.i64(1022));
-    k = arith::MaxSIOp::create(b, loc, k, arith.i64(-250));
-    k = arith::MinSIOp::create(b, loc, k, arith.i64(250));
-    Value zero = arith.i64(0);
-    Value minusK = arith::SubIOp::create(b, loc, zero, k);
-    arith.store(arith.exp2(minusK, b.getF64Type()),
-                loops.number(op.getUnit().front()));
-    Value half = arith::ShRSIOp::create(b, loc, minusK, arith.i64(1));
-    Value rest = arith::SubIOp::create(b, loc, minusK, half);
+    Value exponent = arith::SubIOp::create(b, loc, field, arith.i64(1023));
+    Value half = arith::ShRSIOp::create(b, loc, exponent, arith.i64(1));
+    Value rest = arith::SubIOp::create(b, loc, exponent, half);
     return {arith.exp2(half, b.getF32Type()), arith.exp2(rest, b.getF32Type())};
   }
 };
@@ -492,14 +534,13 @@ struct WeightStream {
       buffers.push_back(loops.parameter(master));
     return buffers;
   }
-  SmallVector<Value> getSums(MatrixLoops &loops) const {
-    SmallVector<Value> sums;
-    for (ValueRange group : {updateSums, weightSums})
-      if (!group.empty())
-        sums.push_back(loops.number(group.front()));
-    return sums;
+  /// The lists that receive sums.
+  SmallVector<Value> getLists() const {
+    SmallVector<Value> lists(updateSums);
+    llvm::append_range(lists, weightSums);
+    return lists;
   }
-  /// `args` are the block arguments for getBuffers(), `sums` for getSums().
+  /// `args` are the block arguments for getBuffers(), `sums` for getLists().
   /// Appends the new values of buffers to `outputs` and of sums to `newSums`.
   void build(const Arith &arith, Value update, ValueRange args, ValueRange sums,
              SmallVector<Value> &outputs, SmallVector<Value> &newSums) const {
@@ -514,9 +555,14 @@ struct WeightStream {
       newSums.push_back(addSquare(arith, sums.back(), next));
   }
   /// Sums were taken of the update before its scale.
-  void finish(const Arith &arith, MatrixLoops &loops) const {
-    if (!updateSums.empty() && scale != 1.0)
-      scaleNumber(arith, loops.number(updateSums.front()), scale * scale);
+  void finish(const Arith &arith) const {
+    if (updateSums.empty() || scale == 1.0)
+      return;
+    Value list = updateSums.front();
+    forEachNumber(arith.b, arith.loc, list, [&](Value i) {
+      Value sum = arith.load(list, i);
+      arith.store(arith.mul(sum, arith.f64(scale * scale)), list, i);
+    });
   }
 
   Value weight, master, decay, rate;
@@ -537,19 +583,21 @@ struct LowerApply : public OpRewritePattern<ApplyOp> {
                         op.getScale().convertToDouble());
     {
       MatrixLoops loops(rewriter, op.getLoc(),
-                        *getParameterShape(stream.weight.getType()));
+                        *getParameterShape(stream.weight.getType()),
+                        stream.getLists());
       SmallVector<Value> buffers = stream.getBuffers(loops);
       createStream(
           rewriter, op.getLoc(), loops.batch(op.getX().front()), buffers,
-          stream.getSums(loops), [&](const Arith &inner, ValueRange args) {
+          loops.getPartials(), [&](const Arith &inner, ValueRange args) {
             SmallVector<Value> outputs, sums;
-            stream.build(inner, args[0], args.slice(1, buffers.size()),
+            stream.build(inner, inner.toF32(args[0]),
+                         args.slice(1, buffers.size()),
                          args.drop_front(1 + buffers.size()), outputs, sums);
             llvm::append_range(outputs, sums);
             return outputs;
           });
-      stream.finish(arith, loops);
     }
+    stream.finish(arith);
     rewriter.eraseOp(op);
     return success();
   }
@@ -584,14 +632,15 @@ struct LowerAdamW : public OpRewritePattern<AdamWUpdateOp> {
     };
     {
       MatrixLoops loops(rewriter, op.getLoc(),
-                        *getParameterShape(stream.weight.getType()));
+                        *getParameterShape(stream.weight.getType()),
+                        stream.getLists());
       SmallVector<Value> buffers = stream.getBuffers(loops);
       size_t numWeights = buffers.size();
       buffers.push_back(loops.parameter(op.getExpAvg().front()));
       buffers.push_back(loops.parameter(op.getExpAvgSq().front()));
       createStream(
           rewriter, op.getLoc(), loops.parameter(op.getGradient().front()),
-          buffers, stream.getSums(loops),
+          buffers, loops.getPartials(),
           [&](const Arith &inner, ValueRange args) {
             Value g = inner.toF32(args[0]);
             if (hasClip)
@@ -612,8 +661,8 @@ struct LowerAdamW : public OpRewritePattern<AdamWUpdateOp> {
             llvm::append_range(outputs, sums);
             return outputs;
           });
-      stream.finish(arith, loops);
     }
+    stream.finish(arith);
     rewriter.eraseOp(op);
     return success();
   }

@@ -187,7 +187,7 @@ struct LowerEntryPass : public muon::impl::LowerEntryPassBase<LowerEntryPass> {
     llvm::SetVector<func::FuncOp> needsHost;
     DenseMap<Operation *, SmallVector<func::CallOp>> calls;
     getOperation().walk([&](Operation *op) {
-      if (isa<HostCallOp>(op))
+      if (isa<HostCallOp, ParallelCallOp>(op))
         needsHost.insert(op->getParentOfType<func::FuncOp>());
       if (auto call = dyn_cast<func::CallOp>(op))
         calls[symbols.lookup(call.getCallee())].push_back(call);

@@ -52,6 +52,20 @@ bool muon::isScalarRole(Role role) {
          role == Role::ClipLimit;
 }
 
+Type muon::getStorageType(MLIRContext *context, Compute compute) {
+  switch (compute) {
+  case Compute::BF16:
+    return BFloat16Type::get(context);
+  case Compute::F16:
+    return Float16Type::get(context);
+  case Compute::Auto:
+  case Compute::F32:
+  case Compute::TF32:
+    return Float32Type::get(context);
+  }
+  llvm_unreachable("unknown precision");
+}
+
 bool muon::isSumsRole(Role role) {
   return role == Role::GradientSums || role == Role::MomentumSums ||
          role == Role::UpdateSums || role == Role::WeightSums;

@@ -11,6 +11,8 @@
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/OpImplementation.h"
+#include "mlir/IR/TypeUtilities.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
 #include "llvm/ADT/SmallString.h"
 #include <cmath>
 #include <limits>
@@ -224,10 +226,54 @@ static LogicalResult verifyConcreteSide(Operation *op, Side side) {
 static LogicalResult verifyIteration(InPlaceOpInterface op, Value x,
                                      ValueRange factor, Value out) {
   auto xType = cast<ShapedType>(x.getType());
-  if (xType.getShape() != cast<ShapedType>(out.getType()).getShape())
+  auto outType = cast<ShapedType>(out.getType());
+  if (xType.getShape() != outType.getShape())
     return op->emitOpError("expected 'out' of the shape of 'x', found ")
-           << out.getType() << " and " << xType;
+           << outType << " and " << xType;
+  if (outType.getElementType() != xType.getElementType() &&
+      !outType.getElementType().isF32())
+    return op->emitOpError(
+               "expected 'out' of the type of 'x' or of f32, found ")
+           << outType << " and " << xType;
   return verifyPerMatrix(op, factor, xType.getDimSize(0));
+}
+
+/// tf32 is a way to multiply numbers that are stored as f32.
+static LogicalResult verifyTF32(Operation *op, bool tf32, Value operand) {
+  if (tf32 && !getElementTypeOrSelf(operand.getType()).isF32())
+    return op->emitOpError("'tf32' expected operands of f32, found ")
+           << operand.getType();
+  return success();
+}
+
+static LogicalResult verifySameElements(Operation *op, Value x, Value other) {
+  Type type = getElementTypeOrSelf(x.getType());
+  if (getElementTypeOrSelf(other.getType()) != type)
+    return op->emitOpError("expected operands and symmetric results of one "
+                           "element type, found ")
+           << x.getType() << " and " << other.getType();
+  return success();
+}
+
+/// Where an iteration in Gram space starts anew.
+static LogicalResult verifyRestarts(Operation *op,
+                                    std::optional<ArrayRef<int64_t>> restarts,
+                                    int64_t steps, Iteration iteration) {
+  if (!restarts)
+    return success();
+  if (iteration == Iteration::Direct && !restarts->empty())
+    return op->emitOpError(
+        "'restarts' expected none with a direct iteration, which has no use "
+        "for them");
+  int64_t previous = 0;
+  for (int64_t restart : *restarts) {
+    if (restart <= previous || restart >= steps)
+      return op->emitOpError("'restarts' expected increasing integers from 1 "
+                             "to steps - 1 = ")
+             << steps - 1 << ", found [" << *restarts << "]";
+    previous = restart;
+  }
+  return success();
 }
 
 //===----------------------------------------------------------------------===//
@@ -269,9 +315,10 @@ LogicalResult UpdateOp::verify() {
     if (failed(verifyPerMatrix(*this, sums, matrices)))
       return failure();
   if (failed(verifySafetyAndEps(*this, getSafety(), getEps())) ||
-      failed(verifyFinite(*this, "lr_multiplier", getLrMultiplier())))
+      failed(verifyFinite(*this, "lr_multiplier", getLrMultiplier())) ||
+      failed(verifySteps(*this, getSteps())))
     return failure();
-  return verifySteps(*this, getSteps());
+  return verifyRestarts(*this, getRestarts(), getSteps(), getIteration());
 }
 
 LogicalResult AdamWUpdateOp::verify() {
@@ -329,8 +376,17 @@ LogicalResult NormalizeOp::verify() {
 }
 
 LogicalResult OrthogonalizeOp::verify() {
-  if (failed(verifyInPlaceOp(*this)) || failed(verifySteps(*this, getSteps())))
+  if (failed(verifyInPlaceOp(*this)) ||
+      failed(verifySteps(*this, getSteps())) ||
+      failed(verifyRestarts(*this, getRestarts(), getSteps(), getIteration())))
     return failure();
+  Type element = getElementTypeOrSelf(getX().front().getType());
+  if (getCompute() != Compute::Auto &&
+      getStorageType(getContext(), getCompute()) != element)
+    return emitOpError("'compute' ")
+           << stringifyCompute(getCompute()) << " expected 'x' of "
+           << getStorageType(getContext(), getCompute()) << ", found "
+           << getX().front().getType();
   return verifyIteration(*this, getX().front(), getFactor(), getOut().front());
 }
 
@@ -339,7 +395,8 @@ LogicalResult PolynomialStepOp::verify() {
       failed(verifyConcreteSide(*this, getSide())) ||
       failed(verifyFinite(*this, "a", getA())) ||
       failed(verifyFinite(*this, "b", getB())) ||
-      failed(verifyFinite(*this, "c", getC())))
+      failed(verifyFinite(*this, "c", getC())) ||
+      failed(verifyTF32(*this, getTf32(), getX().front())))
     return failure();
   return verifyIteration(*this, getX().front(), getFactor(), getOut().front());
 }
@@ -348,7 +405,8 @@ LogicalResult SymmetricProductOp::verify() {
   if (failed(verifyInPlaceOp(*this)) ||
       failed(verifyConcreteSide(*this, getSide())) ||
       failed(verifyFinite(*this, "alpha", getAlpha())) ||
-      failed(verifyFinite(*this, "beta", getBeta())))
+      failed(verifyFinite(*this, "beta", getBeta())) ||
+      failed(verifyTF32(*this, getTf32(), getX().front())))
     return failure();
   if (getAddend().empty() && !getBeta().isZero())
     return emitOpError("'beta' expected 0 without an addend");
@@ -362,13 +420,37 @@ LogicalResult SymmetricProductOp::verify() {
       return emitOpError("expected symmetric matrices of shape ")
              << square[0] << "x" << m << "x" << m << ", found "
              << value.getType();
+    else if (failed(verifySameElements(*this, getX().front(), value)))
+      return failure();
   return verifyPerMatrix(*this, getFactor(), xType.getDimSize(0));
+}
+
+LogicalResult CommutingProductOp::verify() {
+  if (failed(verifyInPlaceOp(*this)) ||
+      failed(verifyFinite(*this, "alpha", getAlpha())) ||
+      failed(verifyFinite(*this, "lhs_shift", getLhsShift())) ||
+      failed(verifyFinite(*this, "rhs_shift", getRhsShift())) ||
+      failed(verifyTF32(*this, getTf32(), getLhs().front())))
+    return failure();
+  auto type = cast<ShapedType>(getLhs().front().getType());
+  if (type.getDimSize(1) != type.getDimSize(2))
+    return emitOpError("'lhs' expected square matrices, found ") << type;
+  for (Value value : {getRhs().front(), getOut().front()}) {
+    if (cast<ShapedType>(value.getType()).getShape() != type.getShape())
+      return emitOpError("expected matrices of one shape, found ")
+             << type << " and " << value.getType();
+    if (failed(verifySameElements(*this, getLhs().front(), value)))
+      return failure();
+  }
+  return success();
 }
 
 LogicalResult SymmetricApplyOp::verify() {
   if (failed(verifyInPlaceOp(*this)) ||
       failed(verifyConcreteSide(*this, getSide())) ||
-      failed(verifyFinite(*this, "beta", getBeta())))
+      failed(verifyFinite(*this, "alpha", getAlpha())) ||
+      failed(verifyFinite(*this, "beta", getBeta())) ||
+      failed(verifyTF32(*this, getTf32(), getX().front())))
     return failure();
   auto xType = cast<ShapedType>(getX().front().getType());
   int64_t m = xType.getDimSize(getSide() == Side::Left ? 1 : 2);
@@ -377,6 +459,8 @@ LogicalResult SymmetricApplyOp::verify() {
     return emitOpError("'s' expected shape ")
            << square[0] << "x" << m << "x" << m << ", found "
            << getS().front().getType();
+  if (failed(verifySameElements(*this, getX().front(), getS().front())))
+    return failure();
   return verifyIteration(*this, getX().front(), getFactor(), getOut().front());
 }
 
@@ -469,6 +553,7 @@ MUON_TENSOR_OP(NormalizeOp)
 MUON_TENSOR_OP(OrthogonalizeOp)
 MUON_TENSOR_OP(PolynomialStepOp)
 MUON_TENSOR_OP(SymmetricProductOp)
+MUON_TENSOR_OP(CommutingProductOp)
 MUON_TENSOR_OP(SymmetricApplyOp)
 MUON_IN_PLACE_OP(ApplyOp)
 
@@ -499,6 +584,45 @@ static LogicalResult verifyContiguous(Operation *op, Type type) {
   return success();
 }
 
+/// `type` with `count` for its first dimension or members.
+static Type withCount(Type type, int64_t count) {
+  if (auto table = dyn_cast<TableType>(type))
+    return TableType::get(type.getContext(), count, table.getShape(),
+                          table.getElementType());
+  auto memref = cast<MemRefType>(type);
+  SmallVector<int64_t> shape(memref.getShape());
+  shape[0] = count;
+  return MemRefType::Builder(memref).setShape(shape);
+}
+
+static int64_t getCount(Type type) {
+  if (auto table = dyn_cast<TableType>(type))
+    return table.getCount();
+  return cast<MemRefType>(type).getDimSize(0);
+}
+
+LogicalResult SliceOp::verify() {
+  for (Type type : {getSource().getType(), getResult().getType()}) {
+    if (failed(verifyContiguous(*this, type)))
+      return failure();
+    if (auto memref = dyn_cast<MemRefType>(type); memref && !memref.getRank())
+      return emitOpError("expected a table or a memref of at least one "
+                         "dimension, found ")
+             << type;
+  }
+  Type source = getSource().getType(), result = getResult().getType();
+  if (source.getTypeID() != result.getTypeID() ||
+      withCount(source, getCount(result)) != result)
+    return emitOpError("expected a result like ")
+           << source << " but for its first number, found " << result;
+  if (getCount(result) > getCount(source))
+    return emitOpError("expected a result of at most ")
+           << getCount(source) << " of them, found " << result;
+  return success();
+}
+
+Value SliceOp::getViewSource() { return getSource(); }
+
 LogicalResult SlotOp::verify() {
   return verifyContiguous(*this, getResult().getType());
 }
@@ -517,16 +641,75 @@ void MemberOp::getEffects(
   // anywhere: no effect to order against.
 }
 
+/// Counts of a parallel loop, and its lists.
+static LogicalResult verifyParallel(Operation *op, int64_t count, int64_t group,
+                                    ValueRange sums) {
+  if (count < 1 || group < 1 || count % group != 0)
+    return op->emitOpError("expected 'count' to be a positive multiple of a "
+                           "positive 'group', found ")
+           << count << " and " << group;
+  for (Value list : sums)
+    if (cast<ShapedType>(list.getType()).getDimSize(0) != count / group)
+      return op->emitOpError("expected lists of count / group = ")
+             << count / group << " numbers, found " << list.getType();
+  return success();
+}
+
+/// The arguments that the body of a parallel loop has after what it captures.
+static SmallVector<Type> getBodyTypes(MLIRContext *context, size_t numSums) {
+  SmallVector<Type> types = {IndexType::get(context)};
+  types.append(numSums, MemRefType::get({}, Float64Type::get(context)));
+  return types;
+}
+
+LogicalResult ParallelOp::verify() {
+  if (failed(verifyParallel(*this, getCount(), getGroup(), getSums())))
+    return failure();
+  SmallVector<Type> expected = getBodyTypes(getContext(), getSums().size());
+  if (getBody().front().getArgumentTypes() != TypeRange(expected))
+    return emitOpError("expected a body with arguments (")
+           << expected << "), found (" << getBody().front().getArgumentTypes()
+           << ")";
+  return success();
+}
+
+LogicalResult ParallelCallOp::verify() {
+  return verifyParallel(*this, getCount(), getGroup(), getSums());
+}
+
+LogicalResult ParallelCallOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  auto callee = symbols.lookupNearestSymbolFrom<FunctionOpInterface>(
+      *this, getCalleeAttr());
+  if (!callee)
+    return emitOpError("'") << getCallee() << "' is not a function";
+  // Later levels have types of their own.
+  if (!isa<FunctionType>(callee.getFunctionType()) ||
+      llvm::any_of(callee.getArgumentTypes(), [](Type type) {
+        return !isa<IndexType, IntegerType, FloatType, MemRefType, TableType>(
+            type);
+      }))
+    return success();
+  SmallVector<Type> expected(getCaptured().getTypes());
+  llvm::append_range(expected, getBodyTypes(getContext(), getSums().size()));
+  if (callee.getArgumentTypes() != ArrayRef(expected) ||
+      callee.getNumResults() != 0)
+    return emitOpError("expected '")
+           << getCallee() << "' to take (" << expected
+           << ") and return nothing, found " << callee.getFunctionType();
+  return success();
+}
+
 namespace {
 /// What a function of MuonHostApi takes after its context: i = i64, w = i32,
-/// f = f32, p = address of f32.
+/// d = f64, p = address of floating-point numbers.
 struct HostFunction {
   StringLiteral name;
   StringLiteral signature;
 };
 constexpr HostFunction kHostFunctions[] = {
-    {"ssyrk", "wiifpipi"},
-    {"sgemm", "iiifpipifpi"},
+    {"symmetric_product", "wwiiiddpppp"},
+    {"commuting_product", "wiidddppp"},
+    {"symmetric_apply", "wwiiiddpppp"},
 };
 } // namespace
 
@@ -546,14 +729,14 @@ LogicalResult HostCallOp::verify() {
     auto memref = dyn_cast<MemRefType>(type);
     bool ok = kind == 'i'   ? type.isInteger(64)
               : kind == 'w' ? type.isInteger(32)
-              : kind == 'f' ? type.isF32()
-                            : memref && memref.getElementType().isF32();
+              : kind == 'd' ? type.isF64()
+                            : memref && isa<FloatType>(memref.getElementType());
     if (!ok)
       return emitOpError("argument #") << index << " expected "
                                        << (kind == 'i'   ? "i64"
                                            : kind == 'w' ? "i32"
-                                           : kind == 'f' ? "f32"
-                                                         : "a memref of f32")
+                                           : kind == 'd' ? "f64"
+                                                         : "a memref of floats")
                                        << ", found " << type;
   }
   return success();

@@ -201,9 +201,7 @@ static bool isShaped(Type type, int64_t rank, Predicate isElement) {
          isContiguous(type) && isElement(shaped.getElementType());
 }
 
-bool muon::isF32Batch(Type type) {
-  return isShaped(type, 3, [](Type t) { return t.isF32(); });
-}
+bool muon::isBatch(Type type) { return isShaped(type, 3, isStorage); }
 bool muon::isF32Scalar(Type type) {
   return isShaped(type, 0, [](Type t) { return t.isF32(); });
 }

@@ -208,8 +208,10 @@ void StepBuilder::addMuon(const Parameter &parameter,
       builder.getF64FloatAttr(muon.safety).getValue(),
       builder.getF64FloatAttr(muon.eps).getValue(),
       convert(context, muon.schedule), muon.steps,
-      *symbolizeIteration(rules::stringify(muon.iteration)), Side::Auto,
-      *symbolizeCompute(rules::stringify(muon.compute)),
+      *symbolizeIteration(rules::stringify(muon.iteration)),
+      muon.restarts ? builder.getDenseI64ArrayAttr(*muon.restarts)
+                    : DenseI64ArrayAttr(),
+      Side::Auto, *symbolizeCompute(rules::stringify(muon.compute)),
       convert(context, muon.scale), muon.transposed,
       builder.getF64FloatAttr(muon.lrMultiplier).getValue());
   llvm::append_range(results, op.getResults());

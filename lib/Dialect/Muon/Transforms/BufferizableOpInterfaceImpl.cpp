@@ -1,5 +1,5 @@
 //===- BufferizableOpInterfaceImpl.cpp - Bufferization of muon operations -*-
-//C++ -*-===//
+// C++ -*-===//
 //
 // Part of the muon-mlir Project, under the Apache License v2.0 with LLVM
 // Exceptions. See LICENSE for license information.
@@ -75,6 +75,7 @@ void muon::registerBufferizableOpInterfaceExternalModels(
   registry.addExtension(+[](MLIRContext *context, MuonDialect *) {
     attachModels<SumSquaresOp, LookOp, AdvanceOp, UpdateOp, AdamWUpdateOp,
                  MomentumOp, NormalizeOp, OrthogonalizeOp, PolynomialStepOp,
-                 SymmetricProductOp, SymmetricApplyOp, ApplyOp>(context);
+                 SymmetricProductOp, CommutingProductOp, SymmetricApplyOp,
+                 ApplyOp>(context);
   });
 }

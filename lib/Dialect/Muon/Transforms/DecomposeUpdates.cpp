@@ -38,22 +38,24 @@ struct DecomposeUpdate : public OpRewritePattern<UpdateOp> {
       return tensor::EmptyOp::create(rewriter, loc, dims, type);
     };
     Type f32 = rewriter.getF32Type(), f64 = rewriter.getF64Type();
+    Type storage = getStorageType(getContext(), op.getCompute());
     SmallVector<int64_t> batch = {count, shape.rows(), shape.cols()};
 
     auto momentum = MomentumOp::create(
         rewriter, loc, op.getGradient(), op.getGradientSums(),
         op.getMomentumSums(), op.getBeta(), op.getClip(), op.getWhen(),
-        op.getMomentum(), empty(batch, f32), empty(count, f64),
+        op.getMomentum(), empty(batch, storage), empty(count, f64),
         empty(count, f64), op.getMomentumFormAttr(), op.getNesterovAttr());
     Value x = momentum.getResult(1), sums = momentum.getResult(2),
           unit = momentum.getResult(3);
     auto normalize =
         NormalizeOp::create(rewriter, loc, sums, unit, empty(count, f32),
                             op.getSafetyAttr(), op.getEpsAttr());
+    // The update itself is not rounded to the type of the products.
     auto orthogonalize = OrthogonalizeOp::create(
         rewriter, loc, x, normalize.getResult(0), empty(batch, f32),
         op.getScheduleAttr(), op.getStepsAttr(), op.getIterationAttr(),
-        op.getSideAttr(), op.getComputeAttr());
+        op.getRestartsAttr(), op.getSideAttr(), op.getComputeAttr());
 
     int64_t fanOut = shape.rows(), fanIn = shape.cols();
     if (op.getTransposed())

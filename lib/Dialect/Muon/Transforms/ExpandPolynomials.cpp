@@ -7,6 +7,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "ProductChain.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/Transforms/WalkPatternRewriteDriver.h"
@@ -28,41 +29,19 @@ struct ExpandPolynomial : public OpRewritePattern<PolynomialStepOp> {
 
   LogicalResult matchAndRewrite(PolynomialStepOp op,
                                 PatternRewriter &rewriter) const override {
-    Location loc = op.getLoc();
     auto type = dyn_cast<RankedTensorType>(op.getX().front().getType());
     if (!type)
       return rewriter.notifyMatchFailure(op, "expand before bufferization");
 
-    int64_t m = type.getDimSize(op.getSide() == Side::Left ? 1 : 2);
-    auto square = [&]() -> Value {
-      return tensor::EmptyOp::create(rewriter, loc, {type.getDimSize(0), m, m},
-                                     type.getElementType());
-    };
-    auto number = [&](double value) { return rewriter.getF64FloatAttr(value); };
-    auto product = [&](Value x, ValueRange addend, ValueRange factor,
-                       double alpha, double beta, Side side) {
-      return SymmetricProductOp::create(rewriter, loc, x, addend, factor,
-                                        square(), number(alpha), number(beta),
-                                        SideAttr::get(getContext(), side))
-          .getResult(0);
-    };
+    ProductChain chain(rewriter, op.getLoc(), type, op.getSide(), op.getTf32());
     double a = op.getA().convertToDouble(), b = op.getB().convertToDouble(),
            c = op.getC().convertToDouble();
-
-    Value polynomial;
-    if (c == 0.0) {
-      polynomial =
-          product(op.getX().front(), {}, op.getFactor(), b, 0.0, op.getSide());
-    } else {
-      Value gram = product(op.getX().front(), {}, op.getFactor(), 1.0, 0.0,
-                           op.getSide());
-      // A is symmetric, so A² = AAᵀ whatever the side of X.
-      polynomial = product(gram, gram, {}, c, b, Side::Left);
-    }
-    auto apply = SymmetricApplyOp::create(
-        rewriter, loc, polynomial, op.getX().front(), op.getFactor(),
-        op.getOut(), number(a), op.getSideAttr());
-    rewriter.replaceOp(op, apply->getResults());
+    Value x = op.getX().front();
+    ScaledMatrix polynomial =
+        c == 0.0 ? chain.gram(x, op.getFactor(), b)
+                 : chain.polynomial(chain.gram(x, op.getFactor(), 1.0), b, c);
+    rewriter.replaceOp(
+        op, chain.apply(polynomial, a, x, op.getFactor(), op.getOut().front()));
     return success();
   }
 };

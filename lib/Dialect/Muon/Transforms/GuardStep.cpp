@@ -10,6 +10,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Interfaces/ViewLikeInterface.h"
 #include "muon-mlir/Dialect/Muon/IR/MuonOps.h"
 #include "muon-mlir/Dialect/Muon/Transforms/Passes.h"
 
@@ -22,7 +23,7 @@ using namespace mlir;
 using namespace mlir::muon;
 
 /// The condition of an operation on buffers, or null.
-static Value getBufferCondition(Operation &op) {
+static Value getOwnCondition(Operation &op) {
   auto inPlace = dyn_cast<InPlaceOpInterface>(op);
   Value condition = inPlace ? inPlace.getCondition() : Value();
   return condition && isBuffer(condition.getType()) ? condition : Value();
@@ -32,9 +33,39 @@ static Value getBufferCondition(Operation &op) {
 /// is gone after the step.
 static bool isScratch(Value value) {
   Operation *op = value.getDefiningOp();
-  while (auto view = dyn_cast_or_null<memref::ViewOp>(op))
-    op = view.getSource().getDefiningOp();
+  while (auto view = dyn_cast_or_null<ViewLikeOpInterface>(op))
+    op = view.getViewSource().getDefiningOp();
   return isa_and_nonnull<ArenaOp, memref::AllocOp>(op);
+}
+
+/// The condition of an operation on buffers, or the one of a loop: that which
+/// all of its operations have, apart from those that only write scratch memory
+/// of the loop.
+static Value getBufferCondition(Operation &op) {
+  auto loop = dyn_cast<scf::ForOp>(op);
+  if (!loop)
+    return getOwnCondition(op);
+  Value condition;
+  for (Operation &inner : *loop.getBody()) {
+    auto inPlace = dyn_cast<InPlaceOpInterface>(inner);
+    if (!inPlace)
+      continue;
+    if (Value own = getOwnCondition(inner)) {
+      if (condition && own != condition)
+        return {};
+      condition = own;
+      continue;
+    }
+    for (Value value : inPlace.getDestinations())
+      if (!isScratch(value) ||
+          !llvm::all_of(value.getUsers(), [&](Operation *user) {
+            return loop->isProperAncestor(user);
+          }))
+        return {};
+  }
+  // Defined outside, or else it cannot be looked at before the loop.
+  return condition && loop.isDefinedOutsideOfLoop(condition) ? condition
+                                                             : Value();
 }
 
 /// Whether an operation may move under a condition that it does not name: it
@@ -105,9 +136,7 @@ struct GuardStepPass : public muon::impl::GuardStepPassBase<GuardStepPass> {
       body->getOperations().splice(body->getTerminator()->getIterator(),
                                    block.getOperations(), op->getIterator(),
                                    std::next(last->getIterator()));
-      for (Operation &inner : *body)
-        if (auto inPlace = dyn_cast<InPlaceOpInterface>(inner))
-          inPlace.dropCondition();
+      body->walk([](InPlaceOpInterface inPlace) { inPlace.dropCondition(); });
       op = ifOp;
     }
   }

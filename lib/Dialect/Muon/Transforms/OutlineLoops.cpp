@@ -14,7 +14,7 @@
 #include "mlir/IR/Matchers.h"
 #include "mlir/IR/SymbolTable.h"
 #include "mlir/Transforms/RegionUtils.h"
-#include "muon-mlir/Dialect/Muon/IR/MuonDialect.h"
+#include "muon-mlir/Dialect/Muon/IR/MuonOps.h"
 #include "muon-mlir/Dialect/Muon/Transforms/Passes.h"
 
 namespace mlir::muon {
@@ -50,48 +50,93 @@ struct OutlineLoopsPass
     for (auto step : llvm::to_vector(getOperation().getOps<func::FuncOp>())) {
       if (step.isExternal() || step.isPrivate())
         continue;
+      // First what stands inside of other loops.
+      SmallVector<ParallelOp> bodies;
+      step.walk([&](ParallelOp op) { bodies.push_back(op); });
+      for (ParallelOp op : bodies)
+        outlineBody(op, step, symbols);
       SmallVector<Operation *> loops;
       collect(step.getBody().front(), loops);
       for (Operation *loop : loops)
-        outline(loop, step, symbols);
-      numLoops += loops.size();
+        outlineLoop(loop, step, symbols);
+      numLoops += bodies.size() + loops.size();
     }
   }
 
-  static void outline(Operation *loop, func::FuncOp step,
-                      SymbolTable &symbols) {
-    SetVector<Value> captured(loop->operand_begin(), loop->operand_end());
-    getUsedValuesDefinedAbove(loop->getRegions(), captured);
+  /// A function to build the body of, and what it takes.
+  struct Outlined {
+    func::FuncOp function;
     SmallVector<Value> arguments;
+    IRMapping map;
+    OpBuilder builder;
+  };
+
+  /// Creates a function for `op`, which uses what is above; constants are
+  /// repeated in it.
+  static Outlined createFunction(Operation *op, ArrayRef<Type> moreInputs,
+                                 TypeRange results, func::FuncOp step,
+                                 SymbolTable &symbols) {
+    SetVector<Value> captured;
+    if (!isa<ParallelOp>(op))
+      captured.insert(op->operand_begin(), op->operand_end());
+    getUsedValuesDefinedAbove(op->getRegions(), captured);
+    Outlined result{{}, {}, {}, OpBuilder(op->getContext())};
     SmallVector<Operation *> constants;
     for (Value value : captured) {
-      if (Operation *op = value.getDefiningOp(); op && isConstant(op))
-        constants.push_back(op);
+      if (Operation *definition = value.getDefiningOp();
+          definition && isConstant(definition))
+        constants.push_back(definition);
       else
-        arguments.push_back(value);
+        result.arguments.push_back(value);
     }
-
-    OpBuilder builder(loop->getContext());
-    auto function = func::FuncOp::create(
-        loop->getLoc(), (step.getSymName() + "_loop").str(),
-        builder.getFunctionType(TypeRange(ValueRange(arguments)),
-                                loop->getResultTypes()));
-    function.setPrivate();
-    symbols.insert(function);
-
-    IRMapping map;
-    builder.setInsertionPointToEnd(function.addEntryBlock());
-    map.map(arguments, function.getArguments());
+    SmallVector<Type> inputs(ValueRange(result.arguments).getTypes());
+    llvm::append_range(inputs, moreInputs);
+    result.function =
+        func::FuncOp::create(op->getLoc(), (step.getSymName() + "_loop").str(),
+                             result.builder.getFunctionType(inputs, results));
+    result.function.setPrivate();
+    symbols.insert(result.function);
+    Block *block = result.function.addEntryBlock();
+    result.builder.setInsertionPointToEnd(block);
+    result.map.map(result.arguments,
+                   block->getArguments().take_front(result.arguments.size()));
     for (Operation *constant : constants)
-      builder.clone(*constant, map);
-    Operation *clone = builder.clone(*loop, map);
+      result.builder.clone(*constant, result.map);
+    return result;
+  }
+
+  static void outlineLoop(Operation *loop, func::FuncOp step,
+                          SymbolTable &symbols) {
+    Outlined outlined =
+        createFunction(loop, {}, loop->getResultTypes(), step, symbols);
+    OpBuilder &builder = outlined.builder;
+    Operation *clone = builder.clone(*loop, outlined.map);
     func::ReturnOp::create(builder, loop->getLoc(), clone->getResults());
 
     builder.setInsertionPoint(loop);
-    auto call =
-        func::CallOp::create(builder, loop->getLoc(), function, arguments);
+    auto call = func::CallOp::create(builder, loop->getLoc(), outlined.function,
+                                     outlined.arguments);
     loop->replaceAllUsesWith(call->getResults());
     loop->erase();
+  }
+
+  static void outlineBody(ParallelOp op, func::FuncOp step,
+                          SymbolTable &symbols) {
+    Block &body = op.getBody().front();
+    SmallVector<Type> more(body.getArgumentTypes());
+    Outlined outlined = createFunction(op, more, {}, step, symbols);
+    OpBuilder &builder = outlined.builder;
+    outlined.map.map(body.getArguments(),
+                     outlined.function.getArguments().take_back(more.size()));
+    for (Operation &inner : body)
+      builder.clone(inner, outlined.map);
+    func::ReturnOp::create(builder, op.getLoc());
+
+    builder.setInsertionPoint(op);
+    ParallelCallOp::create(builder, op.getLoc(), outlined.function.getSymName(),
+                           outlined.arguments, op.getSums(), op.getCount(),
+                           op.getGroup());
+    op.erase();
   }
 };
 

@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "ScratchBytes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -50,22 +51,29 @@ struct PlanArenaPass : public muon::impl::PlanArenaPassBase<PlanArenaPass> {
 
 } // namespace
 
-/// Size of a scratch buffer, or nullopt if it is none that can be planned.
-static std::optional<int64_t> getBytes(MemRefType type) {
-  if (!type.hasStaticShape() || !type.getLayout().isIdentity() ||
-      !type.getElementType().isIntOrFloat())
-    return std::nullopt;
-  int64_t bytes = llvm::divideCeil(type.getElementTypeBitWidth(), 8u);
-  for (int64_t dim : type.getShape())
-    if (llvm::MulOverflow(bytes, dim, bytes))
-      return std::nullopt;
-  return bytes < (int64_t(1) << 62) ? std::optional(bytes) : std::nullopt;
+namespace {
+/// When an operation and all it contains starts and ends.
+struct Span {
+  int64_t first, last;
+};
+using Spans = DenseMap<Operation *, Span>;
+} // namespace
+
+static int64_t setSpans(Block &block, int64_t time, Spans &spans) {
+  for (Operation &op : block) {
+    int64_t first = time++;
+    for (Region &region : op.getRegions())
+      for (Block &inner : region)
+        time = setSpans(inner, time, spans);
+    spans[&op] = {first, time - 1};
+  }
+  return time;
 }
 
 /// Extends `interval` to every operation of `block` that uses `buffer` or a
 /// view of it.
 static LogicalResult extendToUses(Value buffer, Block &block,
-                                  const DenseMap<Operation *, int64_t> &times,
+                                  const Spans &spans,
                                   BufferInterval &interval) {
   for (Operation *user : buffer.getUsers()) {
     Operation *outer = block.findAncestorOpInBlock(*user);
@@ -74,11 +82,12 @@ static LogicalResult extendToUses(Value buffer, Block &block,
                                "that is planned");
     if (isa<memref::DeallocOp>(user))
       return user->emitOpError("frees scratch memory that the arena holds");
-    interval.first = std::min(interval.first, times.lookup(outer));
-    interval.last = std::max(interval.last, times.lookup(outer));
+    Span span = spans.lookup(outer);
+    interval.first = std::min(interval.first, span.first);
+    interval.last = std::max(interval.last, span.last);
     if (isa<ViewLikeOpInterface>(user)) {
       for (Value view : user->getResults())
-        if (failed(extendToUses(view, block, times, interval)))
+        if (failed(extendToUses(view, block, spans, interval)))
           return failure();
     } else if (llvm::any_of(user->getResultTypes(),
                             llvm::IsaPred<MemRefType>)) {
@@ -91,15 +100,14 @@ static LogicalResult extendToUses(Value buffer, Block &block,
 
 LogicalResult PlanArenaPass::plan(func::FuncOp function) {
   Block &block = function.getBody().front();
-  DenseMap<Operation *, int64_t> times;
-  for (auto [time, op] : llvm::enumerate(block))
-    times[&op] = time;
+  Spans spans;
+  setSpans(block, 0, spans);
 
   SmallVector<memref::AllocOp> allocs;
   SmallVector<BufferInterval> intervals;
   WalkResult result = function.walk([&](memref::AllocOp op) {
     MemRefType type = op.getType();
-    std::optional<int64_t> bytes = getBytes(type);
+    std::optional<int64_t> bytes = getScratchBytes(type);
     if (!bytes) {
       op.emitOpError("expected a static, contiguous scratch buffer of numbers "
                      "of less than 2^62 bytes, found ")
@@ -107,7 +115,8 @@ LogicalResult PlanArenaPass::plan(func::FuncOp function) {
       return WalkResult::interrupt();
     }
     BufferInterval interval = {*bytes, std::numeric_limits<int64_t>::max(), -1};
-    if (failed(extendToUses(op, block, times, interval)))
+    // A buffer of a loop's body lives within one iteration.
+    if (failed(extendToUses(op, *op->getBlock(), spans, interval)))
       return WalkResult::interrupt();
     allocs.push_back(op);
     intervals.push_back(interval);

@@ -9,6 +9,7 @@
 
 #include "mlir/IR/Remarks.h"
 #include "muon-mlir/Dialect/Muon/IR/MuonOps.h"
+#include "muon-mlir/Dialect/Muon/IterationCost.h"
 #include "muon-mlir/Dialect/Muon/Transforms/Passes.h"
 #include "llvm/Support/FormatVariadic.h"
 
@@ -27,22 +28,34 @@ struct SelectIterationPass
   using Base::Base;
 
   void runOnOperation() override {
-    WalkResult result = getOperation()->walk([&](OrthogonalizeOp op) {
-      return failed(select(op)) ? WalkResult::interrupt()
-                                : WalkResult::advance();
+    getOperation()->walk([&](Operation *op) {
+      if (auto update = dyn_cast<UpdateOp>(op)) {
+        ParameterShape shape =
+            *getParameterShape(update.getWeight().front().getType());
+        select(update, shape.rows(), shape.cols(), Compute::F32,
+               "f32 products: the default of the CPU target");
+      }
+      if (auto iteration = dyn_cast<OrthogonalizeOp>(op)) {
+        auto type = cast<ShapedType>(iteration.getX().front().getType());
+        Type element = type.getElementType();
+        Compute compute = element.isBF16()  ? Compute::BF16
+                          : element.isF16() ? Compute::F16
+                                            : Compute::F32;
+        select(iteration, type.getDimSize(1), type.getDimSize(2), compute,
+               "products in the type of x");
+      }
     });
-    if (result.wasInterrupted())
-      signalPassFailure();
   }
 
-  LogicalResult select(OrthogonalizeOp op) {
-    auto type = cast<ShapedType>(op.getX().front().getType());
-    int64_t rows = type.getDimSize(1), cols = type.getDimSize(2);
+  template <typename OpT>
+  void select(OpT op, int64_t rows, int64_t cols, Compute compute,
+              StringRef whyCompute) {
     auto remark = [&](StringRef name) {
       return remark::passed(
           op.getLoc(),
           remark::RemarkOpts::name(name).category("muon-select-iteration"));
     };
+    int64_t m = std::min(rows, cols), n = std::max(rows, cols);
 
     if (op.getSide() == Side::Auto) {
       Side side = rows <= cols ? Side::Left : Side::Right;
@@ -54,30 +67,59 @@ struct SelectIterationPass
                     .str()
               : llvm::formatv(
                     "side {0}: the Gram matrix is {1}x{1}, not {2}x{2}",
-                    stringifySide(side), std::min(rows, cols),
-                    std::max(rows, cols))
+                    stringifySide(side), m, n)
                     .str();
       remark("Side") << reason;
     }
-
-    if (op.getIteration() == Iteration::Gram)
-      return op.emitOpError("'iteration' expected auto or direct for the CPU "
-                            "target, found gram");
-    if (op.getIteration() == Iteration::Auto) {
-      op.setIteration(Iteration::Direct);
-      remark("Iteration") << "direct iteration: the only one of this target";
-    }
-
-    if (op.getCompute() != Compute::Auto && op.getCompute() != Compute::F32)
-      return op.emitOpError(
-                 "'compute' expected auto or f32 for the CPU target, "
-                 "found ")
-             << stringifyCompute(op.getCompute());
     if (op.getCompute() == Compute::Auto) {
-      op.setCompute(Compute::F32);
-      remark("Compute") << "f32 products: the only ones of this target";
+      op.setCompute(compute);
+      remark("Compute") << whyCompute;
     }
-    return success();
+    compute = op.getCompute();
+
+    SmallVector<StepCoefficients> coefficients;
+    for (int64_t step = 0, e = op.getSteps(); step < e; ++step)
+      coefficients.push_back(op.getSchedule().getCoefficients(step));
+    std::string reason = "as written";
+    if (op.getIteration() == Iteration::Auto) {
+      // Restarts without an iteration are those it would have.
+      IterationChoice choice = chooseIteration(m, n, coefficients, compute);
+      reason = choice.reason;
+      op.setIteration(choice.iteration);
+      if (choice.iteration == Iteration::Direct)
+        op.removeRestartsAttr();
+      else if (!op.getRestarts())
+        op.setRestarts(choice.restarts);
+    } else if (op.getIteration() == Iteration::Gram && !op.getRestarts()) {
+      op.setRestarts(chooseRestarts(coefficients, compute));
+    }
+
+    std::string what = stringifyIteration(op.getIteration()).str();
+    if (op.getIteration() == Iteration::Gram) {
+      what += " with restarts " + formatRestarts(*op.getRestarts());
+      warnOfError(op, coefficients, compute);
+      ++numGram;
+    } else {
+      ++numDirect;
+    }
+    remark("Iteration") << (what + ": " + reason);
+    op->setAttr(MuonDialect::kWhy,
+                StringAttr::get(&getContext(), what + ": " + reason));
+  }
+
+  /// A Gram iteration that loses more than the direct one would.
+  template <typename OpT>
+  void warnOfError(OpT op, ArrayRef<StepCoefficients> coefficients,
+                   Compute compute) {
+    double error = getExpectedGramError(
+        coefficients, getSegments(op.getSteps(), *op.getRestarts()), compute);
+    if (compute != Compute::BF16 && error <= getAcceptableGramError(compute))
+      return;
+    emitWarning(op.getLoc())
+        << "'iteration' gram in " << stringifyCompute(compute)
+        << " with restarts " << formatRestarts(*op.getRestarts())
+        << " adds a relative error of about "
+        << llvm::formatv("{0:e0}", error).str() << " on decaying spectra";
   }
 };
 

@@ -6,10 +6,12 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "ProductChain.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/Transforms/WalkPatternRewriteDriver.h"
 #include "muon-mlir/Dialect/Muon/IR/MuonOps.h"
+#include "muon-mlir/Dialect/Muon/IterationCost.h"
 #include "muon-mlir/Dialect/Muon/Transforms/Passes.h"
 
 namespace mlir::muon {
@@ -22,34 +24,83 @@ using namespace mlir::muon;
 
 namespace {
 
+/// Builds the steps of one segment on X in Gram space.
+Value buildSegment(ProductChain &chain, Value x, ValueRange factor,
+                   ArrayRef<StepCoefficients> coefficients, Value out) {
+  ScaledMatrix gram = chain.gram(x, factor, 1.0);
+  // Q + shift·I is the polynomial so far, and `most` bounds its norm.
+  ScaledMatrix q = {};
+  double shift = 0.0, most = 1.0;
+  for (auto [index, step] : llvm::enumerate(coefficients)) {
+    double a = step[0], b = step[1], c = step[2];
+    auto h = [&](double r) { return a + r * (b + r * c); };
+    // A polynomial without R² is a multiple of R, and needs no memory.
+    ScaledMatrix z = c == 0.0 && b != 0.0
+                         ? ScaledMatrix{gram.value, gram.scale / b}
+                         : chain.polynomial(gram, b, c);
+    most *= boundOverSpectrum(h);
+    if (index == 0) {
+      q = z;
+      shift = a;
+    } else {
+      q = chain.commuting(q, shift, z, a, most);
+      shift = 0.0;
+    }
+    if (index + 1 == coefficients.size())
+      break;
+    ScaledMatrix half = chain.commuting(
+        gram, 0.0, z, a, boundOverSpectrum([&](double r) { return r * h(r); }));
+    gram = chain.commuting(z, a, half, 0.0,
+                           boundOverSpectrum([](double r) { return r; }));
+  }
+  return chain.apply(q, shift, x, factor, out);
+}
+
 struct UnrollOrthogonalize : public OpRewritePattern<OrthogonalizeOp> {
   using OpRewritePattern::OpRewritePattern;
 
   LogicalResult matchAndRewrite(OrthogonalizeOp op,
                                 PatternRewriter &rewriter) const override {
-    if (op.getSide() == Side::Auto || op.getIteration() != Iteration::Direct ||
-        op.getCompute() != Compute::F32)
+    if (op.getSide() == Side::Auto || op.getIteration() == Iteration::Auto ||
+        op.getCompute() == Compute::Auto)
       return rewriter.notifyMatchFailure(
-          op, "side, direct iteration and f32 must be chosen first");
+          op, "side, iteration and precision must be chosen first");
     if (isBuffer(op.getX().front().getType()))
       return rewriter.notifyMatchFailure(op, "unroll before bufferization");
 
     auto type = cast<RankedTensorType>(op.getX().front().getType());
+    bool tf32 = op.getCompute() == Compute::TF32;
+    ProductChain chain(rewriter, op.getLoc(), type, op.getSide(), tf32);
+    SmallVector<StepCoefficients> coefficients;
+    int64_t steps = op.getSteps();
+    for (int64_t step = 0; step < steps; ++step)
+      coefficients.push_back(op.getSchedule().getCoefficients(step));
+
+    // The direct iteration is one that starts anew at every step.
+    auto restarts = llvm::to_vector(llvm::seq<int64_t>(1, steps));
+    if (op.getIteration() == Iteration::Gram)
+      restarts =
+          SmallVector<int64_t>(op.getRestarts().value_or(ArrayRef<int64_t>()));
+
     Value x = op.getX().front();
     ValueRange factor = op.getFactor();
-    int64_t steps = op.getSteps();
-    for (int64_t step = 0; step < steps; ++step) {
-      bool isLast = step + 1 == steps;
-      Value out = isLast ? op.getOut().front()
-                         : tensor::EmptyOp::create(rewriter, op.getLoc(),
-                                                   type.getShape(),
-                                                   type.getElementType());
-      auto [a, b, c] = op.getSchedule().getCoefficients(step);
-      x = PolynomialStepOp::create(
-              rewriter, op.getLoc(), x, factor, out,
-              rewriter.getF64FloatAttr(a), rewriter.getF64FloatAttr(b),
-              rewriter.getF64FloatAttr(c), op.getSideAttr())
-              .getResult(0);
+    for (auto [begin, end] : getSegments(steps, restarts)) {
+      Value out = end == steps ? op.getOut().front()
+                               : tensor::EmptyOp::create(rewriter, op.getLoc(),
+                                                         type.getShape(),
+                                                         type.getElementType());
+      if (end - begin == 1) {
+        auto [a, b, c] = coefficients[begin];
+        x = PolynomialStepOp::create(
+                rewriter, op.getLoc(), x, factor, out,
+                rewriter.getF64FloatAttr(a), rewriter.getF64FloatAttr(b),
+                rewriter.getF64FloatAttr(c),
+                tf32 ? rewriter.getUnitAttr() : UnitAttr(), op.getSideAttr())
+                .getResult(0);
+      } else {
+        x = buildSegment(chain, x, factor,
+                         ArrayRef(coefficients).slice(begin, end - begin), out);
+      }
       factor = {};
     }
     rewriter.replaceOp(op, x);

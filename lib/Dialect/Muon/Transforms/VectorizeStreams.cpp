@@ -38,9 +38,6 @@ struct VectorizeStream : public OpRewritePattern<linalg::GenericOp> {
                                 PatternRewriter &rewriter) const override {
     if (!op.hasPureBufferSemantics() || op.getNumLoops() != 1)
       return rewriter.notifyMatchFailure(op, "not one loop over buffers");
-    int64_t length = op.getStaticLoopRanges()[0];
-    if (ShapedType::isDynamic(length))
-      return rewriter.notifyMatchFailure(op, "length is not static");
     for (auto [map, type] :
          llvm::zip(op.getIndexingMapsArray(), op->getOperandTypes())) {
       auto memref = dyn_cast<MemRefType>(type);
@@ -63,7 +60,19 @@ struct VectorizeStream : public OpRewritePattern<linalg::GenericOp> {
     auto index = [&](int64_t value) -> Value {
       return arith::ConstantIndexOp::create(rewriter, loc, value);
     };
-    int64_t whole = length / kLanes * kLanes;
+    int64_t fixed = op.getStaticLoopRanges()[0];
+    bool isDynamic = ShapedType::isDynamic(fixed);
+    Value length, whole;
+    if (isDynamic) {
+      length = memref::DimOp::create(rewriter, loc, getStream(op), 0);
+      whole = arith::MulIOp::create(
+          rewriter, loc,
+          arith::DivUIOp::create(rewriter, loc, length, index(kLanes)),
+          index(kLanes));
+    } else {
+      length = index(fixed);
+      whole = index(fixed / kLanes * kLanes);
+    }
     SmallVector<Value> sums;
     for (OpOperand &init : op.getDpsInitsMutable())
       if (isSum(op, init))
@@ -71,20 +80,20 @@ struct VectorizeStream : public OpRewritePattern<linalg::GenericOp> {
             rewriter, loc,
             rewriter.getZeroAttr(getElementTypeOrSelf(init.get().getType()))));
 
-    if (whole > 0) {
+    if (isDynamic || fixed >= kLanes) {
       SmallVector<Value> lanes;
       for (Value sum : sums)
         lanes.push_back(arith::ConstantOp::create(
             rewriter, loc, rewriter.getZeroAttr(getVector(sum.getType()))));
-      ValueRange totals = buildLoop(op, rewriter, index(0), index(whole),
+      ValueRange totals = buildLoop(op, rewriter, index(0), whole,
                                     index(kLanes), lanes, kLanes);
       for (auto [sum, total] : llvm::zip_equal(sums, totals))
         sum = vector::ReductionOp::create(
             rewriter, loc, vector::CombiningKind::ADD, total, sum);
     }
-    if (whole < length) {
-      ValueRange totals = buildLoop(op, rewriter, index(whole), index(length),
-                                    index(1), sums, 1);
+    if (isDynamic || fixed % kLanes != 0) {
+      ValueRange totals =
+          buildLoop(op, rewriter, whole, length, index(1), sums, 1);
       sums.assign(totals.begin(), totals.end());
     }
 
@@ -97,6 +106,14 @@ struct VectorizeStream : public OpRewritePattern<linalg::GenericOp> {
       }
     rewriter.eraseOp(op);
     return success();
+  }
+
+  /// An operand with one element for each iteration.
+  static Value getStream(linalg::GenericOp op) {
+    for (OpOperand &operand : op->getOpOperands())
+      if (op.getMatchingIndexingMap(&operand).getNumResults() != 0)
+        return operand.get();
+    llvm_unreachable("a loop has a range");
   }
 
   static VectorType getVector(Type type) {

@@ -26,6 +26,10 @@ bool isTensorRole(Role role);
 /// Whether arguments of this role are run-time scalars.
 bool isScalarRole(Role role);
 
+/// The type in which operands of products are stored; f32 for tf32 and where
+/// the choice is open.
+Type getStorageType(MLIRContext *context, Compute compute);
+
 /// Whether arguments of this role hold one number per matrix of parameters.
 bool isSumsRole(Role role);
 

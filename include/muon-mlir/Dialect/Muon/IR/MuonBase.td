@@ -23,8 +23,8 @@ def Muon_Param : Muon_Constraint<"isParameter",
   "tensor or stack of f32, bf16 or f16 with a static, non-empty shape">;
 def Muon_Matrices : Muon_Constraint<"isMatrices",
   "matrix, batch or stack of f32, bf16 or f16 with a static, non-empty shape">;
-def Muon_F32Batch : Muon_Constraint<"isF32Batch",
-  "rank-3 tensor of f32 with a static, non-empty shape">;
+def Muon_Batch : Muon_Constraint<"isBatch",
+  "rank-3 tensor of f32, bf16 or f16 with a static, non-empty shape">;
 def Muon_F32Scalar : Muon_Constraint<"isF32Scalar", "tensor<f32>">;
 def Muon_Flag : Muon_Constraint<"isFlag", "tensor<i1>">;
 def Muon_Counter : Muon_Constraint<"isCounter", "tensor<i64>">;

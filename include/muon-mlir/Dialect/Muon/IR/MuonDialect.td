@@ -54,6 +54,9 @@ def Muon_Dialect : Dialect {
     static constexpr ::llvm::StringLiteral kEntry = "muon.entry";
     /// Name of the module attribute that lists tensors a step leaves alone.
     static constexpr ::llvm::StringLiteral kFrozen = "muon.frozen";
+    /// Name of the attribute of an update that says, for people, how it is
+    /// computed and why.
+    static constexpr ::llvm::StringLiteral kWhy = "muon.why";
     /// Name of the module attribute that holds the artifact's manifest, once
     /// arguments have become slots.
     static constexpr ::llvm::StringLiteral kManifest = "muon.manifest";

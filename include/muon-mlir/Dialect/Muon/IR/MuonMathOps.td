@@ -24,10 +24,12 @@ def Muon_MomentumOp : Muon_ConditionalOp<"momentum",
     unit = 2⁻ᵏ,  x = 2⁻ᵏ·U,  sums = Σx²
     ```
 
-    U is computed from M before it is rounded to its storage type. k is the
-    exponent of an upper bound of ‖U‖_F, taken from `gradient_sums` and
-    `momentum_sums`, so that no |x| exceeds 1 and neither x nor its products
-    overflow or, relative to their norm, underflow. Scaling by 2⁻ᵏ is exact.
+    U is computed from M before it is rounded to its storage type, and the sums
+    from x before it is rounded to its own. k is the exponent of an upper bound
+    of ‖U‖_F, taken from `gradient_sums` and `momentum_sums`, so that no |x|
+    exceeds 1 and neither x nor its products overflow or, relative to their
+    norm, underflow. Scaling by 2⁻ᵏ is exact. In f16, whose range is small, k is
+    14 less: |x| ≤ 2¹⁴, so that elements of 10⁻⁸ of the norm are normal numbers.
 
     Constraints: `x` is rank 3 and holds the matrices of `momentum` in order;
     `sums` and `unit` have one element per matrix.
@@ -41,7 +43,7 @@ def Muon_MomentumOp : Muon_ConditionalOp<"momentum",
     Variadic<Muon_Matrices>:$gradient, Variadic<Muon_F64List>:$gradient_sums,
     Variadic<Muon_F64List>:$momentum_sums, Variadic<Muon_F32Scalar>:$beta,
     Variadic<Muon_F32Scalar>:$clip, Variadic<Muon_Flag>:$when,
-    Variadic<Muon_Matrices>:$momentum, Variadic<Muon_F32Batch>:$x,
+    Variadic<Muon_Matrices>:$momentum, Variadic<Muon_Batch>:$x,
     Variadic<Muon_F64List>:$sums, Variadic<Muon_F64List>:$unit,
     Muon_MomentumFormAttr:$momentum_form, BoolAttr:$nesterov);
 }
@@ -78,8 +80,21 @@ def Muon_OrthogonalizeOp : Muon_TensorOp<"orthogonalize",
     `side`, `iteration` and `compute` may be `auto`; the passes that decide
     write their choice here.
 
-    Constraints: x and out have the same shape; `factor` has one element per
-    matrix; 1 ≤ steps ≤ 100.
+    `iteration = gram` works on R = XXᵀ instead, with commuting m×m matrices
+    (github.com/Dao-AILab/gram-newton-schulz): of each step, with Z = bR + cR²,
+    Q ← Q(Z + aI) and R ← (Z + aI)·R·(Z + aI); in the end out = QX. The result is
+    the same but for rounding, which grows by about a² a step; before the steps
+    listed in `restarts` (counted from 0) X ← QX and R are formed anew.
+
+    Products take operands of the type of x, add in f32 and round their results
+    to it once; the last one rounds to the type of out. `compute` says what that
+    type is: f32 for f32 and, with operands rounded to 10 bits of fraction,
+    tf32.
+
+    Constraints: x and out have the same shape, and out the type of x or f32;
+    `compute` agrees with the type of x; `factor` has one element per matrix;
+    1 ≤ steps ≤ 100; `restarts` increase and lie between 1 and steps − 1, and
+    there are none if the iteration is direct.
 
     Example:
     ```mlir
@@ -87,9 +102,10 @@ def Muon_OrthogonalizeOp : Muon_TensorOp<"orthogonalize",
     ```
   }];
   let arguments = (ins
-    Variadic<Muon_F32Batch>:$x, Variadic<Muon_F32List>:$factor,
-    Variadic<Muon_F32Batch>:$out, Muon_ScheduleAttr:$schedule, I64Attr:$steps,
+    Variadic<Muon_Batch>:$x, Variadic<Muon_F32List>:$factor,
+    Variadic<Muon_Batch>:$out, Muon_ScheduleAttr:$schedule, I64Attr:$steps,
     DefaultValuedAttr<Muon_IterationAttr, "Iteration::Auto">:$iteration,
+    OptionalAttr<DenseI64ArrayAttr>:$restarts,
     DefaultValuedAttr<Muon_SideAttr, "Side::Auto">:$side,
     DefaultValuedAttr<Muon_ComputeAttr, "Compute::Auto">:$compute);
 }
@@ -100,10 +116,12 @@ def Muon_PolynomialStepOp : Muon_TensorOp<"polynomial_step",
   let hasCanonicalizer = 1;
   let description = [{
     With X = factor·x: out = aX + (bA + cA²)X, A = XXᵀ for `side = left`;
-    out = aX + X(bA + cA²), A = XᵀX for `right`.
+    out = aX + X(bA + cA²), A = XᵀX for `right`. With `tf32`, operands
+    of products are rounded to 10 bits of fraction.
 
-    Constraints: x and out have the same shape; `factor` has one element per
-    matrix; side is not `auto`; a, b, c are finite.
+    Constraints: x and out have the same shape, and out the type of x or f32;
+    `tf32` needs an x of f32; `factor` has one element per matrix; side is not
+    `auto`; a, b, c are finite.
 
     Example:
     ```mlir
@@ -111,9 +129,9 @@ def Muon_PolynomialStepOp : Muon_TensorOp<"polynomial_step",
     ```
   }];
   let arguments = (ins
-    Variadic<Muon_F32Batch>:$x, Variadic<Muon_F32List>:$factor,
-    Variadic<Muon_F32Batch>:$out, F64Attr:$a, F64Attr:$b, F64Attr:$c,
-    Muon_SideAttr:$side);
+    Variadic<Muon_Batch>:$x, Variadic<Muon_F32List>:$factor,
+    Variadic<Muon_Batch>:$out, F64Attr:$a, F64Attr:$b, F64Attr:$c,
+    UnitAttr:$tf32, Muon_SideAttr:$side);
 }
 
 def Muon_SymmetricProductOp : Muon_TensorOp<"symmetric_product",
@@ -125,10 +143,12 @@ def Muon_SymmetricProductOp : Muon_TensorOp<"symmetric_product",
     op(x) = x (m×n) for `side = left`, xᵀ for `right` (x being n×m). Only one
     triangle is computed; the mirror image is stored too, so all of `out` may
     be read. `addend` must be symmetric; only its upper triangle is read, and
-    nothing of it if beta is 0.
+    nothing of it if beta is 0. Sums are taken in f32 and rounded once. With
+    `tf32`, x is rounded to 10 bits of fraction first, the addend is not.
 
-    Constraints: out (and addend) is B×m×m; beta is 0 without an addend;
-    `factor` has one element per matrix; side is not `auto`.
+    Constraints: out (and addend) is B×m×m and has the type of x; `tf32` needs
+    an x of f32; beta is 0 without an addend; `factor` has one element per
+    matrix; side is not `auto`; alpha and beta are finite.
 
     Example:
     ```mlir
@@ -136,10 +156,38 @@ def Muon_SymmetricProductOp : Muon_TensorOp<"symmetric_product",
     ```
   }];
   let arguments = (ins
-    Variadic<Muon_F32Batch>:$x, Variadic<Muon_F32Batch>:$addend,
-    Variadic<Muon_F32List>:$factor, Variadic<Muon_F32Batch>:$out,
+    Variadic<Muon_Batch>:$x, Variadic<Muon_Batch>:$addend,
+    Variadic<Muon_F32List>:$factor, Variadic<Muon_Batch>:$out,
     DefaultValuedAttr<F64Attr, "1.0">:$alpha,
-    DefaultValuedAttr<F64Attr, "0.0">:$beta, Muon_SideAttr:$side);
+    DefaultValuedAttr<F64Attr, "0.0">:$beta, UnitAttr:$tf32,
+    Muon_SideAttr:$side);
+}
+
+def Muon_CommutingProductOp : Muon_TensorOp<"commuting_product",
+    ["lhs", "rhs", "out"], 2> {
+  let summary = "symmetric product of two symmetric matrices that commute";
+  let description = [{
+    out = alpha·(lhs + lhs_shift·I)·(rhs + rhs_shift·I) for symmetric m×m
+    matrices that commute, as polynomials of one matrix do, so that the product
+    is symmetric. Only one triangle is computed, by blocks of rows; the mirror
+    image is stored too, so all of `out` may be read. The identities stay
+    implicit: the shifts enter as rhs_shift·lhs + lhs_shift·rhs +
+    lhs_shift·rhs_shift·I in f32, before the one rounding. With `tf32`, lhs and
+    rhs are rounded to 10 bits of fraction where they are multiplied.
+
+    Constraints: lhs, rhs and out have the same shape B×m×m and type; `tf32`
+    needs f32; alpha and the shifts are finite.
+
+    Example:
+    ```mlir
+    %p1 = muon.commuting_product lhs(%a : tensor<1x16x16xf32>) rhs(%b : tensor<1x16x16xf32>) out(%p : tensor<1x16x16xf32>) {rhs_shift = 3.4445 : f64}
+    ```
+  }];
+  let arguments = (ins
+    Variadic<Muon_Batch>:$lhs, Variadic<Muon_Batch>:$rhs,
+    Variadic<Muon_Batch>:$out, DefaultValuedAttr<F64Attr, "1.0">:$alpha,
+    DefaultValuedAttr<F64Attr, "0.0">:$lhs_shift,
+    DefaultValuedAttr<F64Attr, "0.0">:$rhs_shift, UnitAttr:$tf32);
 }
 
 def Muon_SymmetricApplyOp : Muon_TensorOp<"symmetric_apply",
@@ -147,13 +195,16 @@ def Muon_SymmetricApplyOp : Muon_TensorOp<"symmetric_apply",
   let summary = "product of a symmetric matrix with a matrix, plus the matrix";
   let hasCanonicalizer = 1;
   let description = [{
-    out = f·(beta·x + s·x) for `side = left`, f·(beta·x + x·s) for `right`,
-    with f = factor or 1. The identity in beta·I + s stays implicit: adding it
-    to s would round s to the precision of beta.
+    out = f·(beta·x + alpha·s·x) for `side = left`, f·(beta·x + alpha·x·s) for
+    `right`, with f = factor or 1. The identity in beta·I + alpha·s stays
+    implicit: adding it to s would round s to the precision of beta. Sums are
+    taken in f32 and rounded once. With `tf32`, s and x are rounded to 10 bits
+    of fraction where they are multiplied, the addend beta·x is not.
 
     Constraints: x and out have the same shape B×r×c; s is B×r×r for `left`,
-    B×c×c for `right`; `factor` has one element per matrix; side is not `auto`;
-    beta is finite.
+    B×c×c for `right`, and has the type of x; out has it or f32; `tf32` needs an
+    x of f32; `factor` has one element per matrix; side is not `auto`; alpha and
+    beta are finite.
 
     Example:
     ```mlir
@@ -161,9 +212,11 @@ def Muon_SymmetricApplyOp : Muon_TensorOp<"symmetric_apply",
     ```
   }];
   let arguments = (ins
-    Variadic<Muon_F32Batch>:$s, Variadic<Muon_F32Batch>:$x,
-    Variadic<Muon_F32List>:$factor, Variadic<Muon_F32Batch>:$out,
-    DefaultValuedAttr<F64Attr, "0.0">:$beta, Muon_SideAttr:$side);
+    Variadic<Muon_Batch>:$s, Variadic<Muon_Batch>:$x,
+    Variadic<Muon_F32List>:$factor, Variadic<Muon_Batch>:$out,
+    DefaultValuedAttr<F64Attr, "1.0">:$alpha,
+    DefaultValuedAttr<F64Attr, "0.0">:$beta, UnitAttr:$tf32,
+    Muon_SideAttr:$side);
 }
 
 def Muon_ApplyOp : Muon_ConditionalOp<"apply",
@@ -185,7 +238,7 @@ def Muon_ApplyOp : Muon_ConditionalOp<"apply",
     ```
   }];
   let arguments = (ins
-    Variadic<Muon_F32Batch>:$x, Variadic<Muon_F32Scalar>:$lr,
+    Variadic<Muon_Batch>:$x, Variadic<Muon_F32Scalar>:$lr,
     Variadic<Muon_F32Scalar>:$weight_decay, Variadic<Muon_Flag>:$when,
     Variadic<Muon_Matrices>:$weight, Variadic<Muon_Matrices>:$master,
     Variadic<Muon_F64List>:$update_sums, Variadic<Muon_F64List>:$weight_sums,

@@ -9,6 +9,8 @@
 #ifndef MUON_RUNTIME_OPS
 #define MUON_RUNTIME_OPS
 
+include "mlir/IR/SymbolInterfaces.td"
+include "mlir/Interfaces/ViewLikeInterface.td"
 include "muon-mlir/Dialect/Muon/IR/MuonBase.td"
 
 def Muon_MemberOp : Muon_Op<"member", [
@@ -28,6 +30,30 @@ def Muon_MemberOp : Muon_Op<"member", [
   let results = (outs AnyStaticShapeMemRef:$result);
   let assemblyFormat = [{
     $table `[` $index `]` attr-dict `:` qualified(type($table)) `->` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+def Muon_SliceOp : Muon_Op<"slice", [
+    Pure, DeclareOpInterfaceMethods<ViewLikeOpInterface>]> {
+  let summary = "part of a table or of a buffer";
+  let description = [{
+    The members of a table, or the elements of the first dimension of a memref,
+    from number `offset` on, as many as the result type has. Nothing is copied.
+
+    Constraints: the result differs from the source in the number of members or
+    in the first dimension, which is not larger; memrefs are contiguous.
+
+    Example:
+    ```mlir
+    %part = muon.slice %table[%i] : !muon.table<8x48x16xf32> to !muon.table<2x48x16xf32>
+    ```
+  }];
+  let arguments = (ins
+    AnyTypeOf<[AnyStaticShapeMemRef, Muon_TableType]>:$source, Index:$offset);
+  let results = (outs AnyTypeOf<[AnyStaticShapeMemRef, Muon_TableType]>:$result);
+  let assemblyFormat = [{
+    $source `[` $offset `]` attr-dict `:` type($source) `to` type($result)
   }];
   let hasVerifier = 1;
 }
@@ -75,18 +101,75 @@ def Muon_HostCallOp : Muon_Op<"host_call", [MemoryEffects<[MemRead, MemWrite]>]>
   let description = [{
     Calls a function of `MuonHostApi` (muon-mlir/Runtime/HostApi.h). Operands
     are its arguments after the context; a memref stands for the address of its
-    first element.
+    first element, also where an argument is not read.
 
     Constraints: the function exists and takes arguments of these types.
 
     Example:
     ```mlir
-    muon.host_call "ssyrk"(%t, %n, %k, %alpha, %x, %ldx, %c, %ldc) : i32, i64, i64, f32, memref<16x64xf32>, i64, memref<16x16xf32>, i64
+    muon.host_call "commuting_product"(%t, %n, %m, %alpha, %l, %r, %a, %b, %c) : i32, i64, i64, f64, f64, f64, memref<1x16x16xf32>, memref<1x16x16xf32>, memref<1x16x16xf32>
     ```
   }];
   let arguments = (ins StrAttr:$callee, Variadic<AnyType>:$arguments);
   let assemblyFormat = [{
     $callee `(` $arguments `)` attr-dict `:` type($arguments)
+  }];
+  let hasVerifier = 1;
+}
+
+def Muon_ParallelOp : Muon_Op<"parallel", [
+    NoTerminator, SingleBlock, MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "loop whose iterations may run on any thread";
+  let description = [{
+    Runs its body for each i from 0 to `count` (exclusive), in any order and at
+    the same time. The body has i and one rank-0 memref of f64 for each list in
+    `sums`, 0 at first, for what that iteration contributes; of each run of
+    `group` iterations, element number i / group of the list receives the sum, in
+    the order of i.
+
+    Constraints: count and group are positive, and count is a multiple of group;
+    lists have count / group elements; the body has the arguments it should.
+
+    Example:
+    ```mlir
+    muon.parallel sums(%sums : memref<2xf64>) {
+    ^bb0(%i: index, %sum: memref<f64>):
+      %v = memref.load %values[%i] : memref<8xf64>
+      memref.store %v, %sum[] : memref<f64>
+    } {count = 8 : i64, group = 4 : i64}
+    ```
+  }];
+  let arguments = (ins Variadic<Muon_F64List>:$sums, I64Attr:$count,
+                       I64Attr:$group);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = [{
+    (`sums` `(` $sums^ `:` type($sums) `)`)? $body attr-dict
+  }];
+  let hasVerifier = 1;
+}
+
+def Muon_ParallelCallOp : Muon_Op<"parallel_call", [
+    AttrSizedOperandSegments, MemoryEffects<[MemRead, MemWrite]>,
+    DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "muon.parallel with its body in a function";
+  let description = [{
+    Calls `callee` with the operands, i, and the memrefs of `sums` as
+    `muon.parallel` runs its body.
+
+    Constraints: those of `muon.parallel`; the callee takes these arguments and
+    returns nothing.
+
+    Example:
+    ```mlir
+    muon.parallel_call @body(%values) : memref<8xf64> sums(%sums : memref<2xf64>) {count = 8 : i64, group = 4 : i64}
+    ```
+  }];
+  let arguments = (ins FlatSymbolRefAttr:$callee, Variadic<AnyType>:$captured,
+                       Variadic<Muon_F64List>:$sums, I64Attr:$count,
+                       I64Attr:$group);
+  let assemblyFormat = [{
+    $callee `(` $captured `)` (`:` type($captured)^)?
+    (`sums` `(` $sums^ `:` type($sums) `)`)? attr-dict
   }];
   let hasVerifier = 1;
 }

@@ -120,8 +120,8 @@ def Muon_UpdateOp : Muon_ConditionalOp<"update",
 
     Constraints: weight, gradient, momentum and master have the same shape;
     `*_sums` have one element per matrix; the master is f32 and the weight is
-    not; safety > 0; eps ≥ 0; 1 ≤ steps ≤ 100; all numbers are finite.
-    `transposed` says that the tensor is stored in×out and swaps fan-out and
+    not; safety > 0; eps ≥ 0; 1 ≤ steps ≤ 100; `restarts` as in
+    `muon.orthogonalize`; all numbers are finite. `transposed` says that the tensor is stored in×out and swaps fan-out and
     fan-in in the scale rule.
 
     Example:
@@ -144,6 +144,7 @@ def Muon_UpdateOp : Muon_ConditionalOp<"update",
     Muon_ScheduleAttr:$schedule,
     DefaultValuedAttr<I64Attr, "5">:$steps,
     DefaultValuedAttr<Muon_IterationAttr, "Iteration::Auto">:$iteration,
+    OptionalAttr<DenseI64ArrayAttr>:$restarts,
     DefaultValuedAttr<Muon_SideAttr, "Side::Auto">:$side,
     DefaultValuedAttr<Muon_ComputeAttr, "Compute::Auto">:$compute,
     OptionalAttr<Muon_ScaleAttr>:$scale,

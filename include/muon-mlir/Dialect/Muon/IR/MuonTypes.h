@@ -48,7 +48,7 @@ std::optional<ParameterShape> getParameterShape(Type type);
 /// forms alike.
 bool isParameter(Type type);
 bool isMatrices(Type type);
-bool isF32Batch(Type type);
+bool isBatch(Type type);
 bool isF32Scalar(Type type);
 bool isFlag(Type type);
 bool isCounter(Type type);

@@ -81,20 +81,41 @@ def DecomposeUpdatesPass : Pass<"muon-decompose-updates"> {
 }
 
 def SelectIterationPass : Pass<"muon-select-iteration"> {
-  let summary = "choose side, iteration and precision of muon.orthogonalize";
+  let summary = "choose side, iteration and precision of updates";
   let description = [{
-    Replaces `auto` in muon.orthogonalize by a choice for the CPU, with a remark
-    that says why: the side on which the Gram matrix is smaller, the direct
-    iteration, and f32. What is written by hand stays; what the CPU target does
-    not have is an error.
+    Replaces `auto` in muon.update and muon.orthogonalize by a choice, with a
+    remark that says why: the side on which the Gram matrix is smaller; f32, or
+    the type of the products' operands; the Gram iteration where it saves a
+    tenth of the floating-point operations and its error is acceptable, with the
+    restarts that make it so. Never in bf16, where its error is not. What is
+    written by hand stays, with a warning where it costs accuracy. The reason
+    also becomes the attribute `muon.why`.
   }];
+  let statistics = [
+    Statistic<"numDirect", "direct", "Direct iterations">,
+    Statistic<"numGram", "gram", "Iterations in Gram space">];
 }
 
 def UnrollOrthogonalizePass : Pass<"muon-unroll-orthogonalize"> {
-  let summary = "unroll muon.orthogonalize into polynomial steps";
+  let summary = "unroll muon.orthogonalize into steps and products";
   let description = [{
-    One muon.polynomial_step for each step, with its coefficients; the first
-    takes the factor. Expects side, iteration and precision to be chosen.
+    A direct iteration becomes one muon.polynomial_step for each step, with its
+    coefficients; the first takes the factor. An iteration in Gram space becomes
+    its products, segment by segment between restarts. Expects side, iteration
+    and precision to be chosen.
+
+    ```mlir
+    // iteration = gram, one segment of two steps, z = b·r + c·r²:
+    %r0 = muon.symmetric_product x(%x)
+    %z0 = muon.symmetric_product x(%r0) addend(%r0) {alpha = c0, beta = b0}
+    %h0 = muon.commuting_product lhs(%r0) rhs(%z0) {rhs_shift = a0}
+    %r1 = muon.commuting_product lhs(%z0) rhs(%h0) {lhs_shift = a0}
+    %z1 = muon.symmetric_product x(%r1) addend(%r1) {alpha = c1, beta = b1}
+    %q1 = muon.commuting_product lhs(%z0) rhs(%z1) {lhs_shift = a0, rhs_shift = a1}
+    %y  = muon.symmetric_apply s(%q1) x(%x)
+    ```
+    In f16 every m×m matrix is stored times a power of two that keeps it in
+    range; the attributes of the products make up for it exactly.
   }];
   let dependentDialects = ["::mlir::tensor::TensorDialect"];
 }
@@ -130,7 +151,7 @@ def PlanArenaPass : Pass<"muon-plan-arena"> {
   let description = [{
     Gives every memref.alloc of a function an offset in one arena such that
     buffers that live at the same time do not overlap. A buffer lives from the
-    first to the last operation of the function's entry block that uses it.
+    first to the last operation of its block that uses it.
 
     ```mlir
     %0 = memref.alloc() : memref<1x16x64xf32>
@@ -148,6 +169,37 @@ def PlanArenaPass : Pass<"muon-plan-arena"> {
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::memref::MemRefDialect",
                            "::mlir::muon::MuonDialect"];
+}
+
+def SplitStacksPass : Pass<"muon-split-stacks"> {
+  let summary = "process large stacks in passes that need less scratch memory";
+  let description = [{
+    From momentum to apply, all matrices of a stack have scratch buffers at the
+    same time. Where those exceed `scratch-limit`, the operations go into a loop
+    over as few passes as the limit allows, each of which works on equally many
+    matrices in the same scratch buffers; what remains follows the loop. A limit
+    below the need of one matrix is an error that says what is needed.
+
+    Rounding does not change: no operation mixes matrices.
+
+    ```mlir
+    muon.momentum … momentum(%m : !muon.table<8x48x16xf32>) x(%x : memref<8x48x16xf32>) …
+    // becomes
+    scf.for %i = %c0 to %c8 step %c2 {
+      %part = muon.slice %m[%i] : !muon.table<8x48x16xf32> to !muon.table<2x48x16xf32>
+      muon.momentum … momentum(%part : …) x(%y : memref<2x48x16xf32>) …
+    }
+    ```
+  }];
+  let options = [
+    Option<"scratchLimit", "scratch-limit", "int64_t", "0",
+           "Bytes of scratch memory of one stack; 0 for no limit">];
+  let statistics = [
+    Statistic<"numSplit", "split", "Stacks processed in passes">,
+    Statistic<"numPasses", "passes", "Passes over all of them">];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::memref::MemRefDialect",
+                           "::mlir::scf::SCFDialect"];
 }
 
 def GuardStepPass : Pass<"muon-guard-step"> {
@@ -171,10 +223,10 @@ def GuardStepPass : Pass<"muon-guard-step"> {
 def OutlineLoopsPass : Pass<"muon-outline-loops", "::mlir::ModuleOp"> {
   let summary = "put every loop of the step into a function of its own";
   let description = [{
-    Moves each loop and each linalg.generic of a public function, or of an
-    scf.if in it, into a private function. Code generation takes more than
-    linear time in the size of a function, and a step has tens of loops for each
-    distinct shape.
+    Moves the body of each muon.parallel, and each other loop and linalg.generic
+    of a public function, or of an scf.if in it, into a private function. Code
+    generation takes more than linear time in the size of a function, and a step
+    has tens of loops for each distinct shape.
   }];
   let statistics = [Statistic<"numLoops", "loops", "Loops outlined">];
   let dependentDialects = ["::mlir::func::FuncDialect",
