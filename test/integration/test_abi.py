@@ -149,7 +149,7 @@ class Abi(StepTestCase):
                                   "F32")
         keep["ids"] = Tensor.of(np.arange(5), "I64")
         rules["rules"].append({"match": "^fused$", "optimizer": "muon",
-                               "split": [24, 8, 8]})
+                               "split": [24, 8, 8], "iteration": "direct"})
         return keep, kinds, rules
 
     def load(self, artifact):

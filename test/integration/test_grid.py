@@ -2,7 +2,8 @@
 # Exceptions. See LICENSE for license information.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Inputs x schedules x momentum forms x scale rules x storage types, over
-several steps, against the f64 reference."""
+several steps, against the f64 reference; and forms and precisions of the
+iteration."""
 
 from __future__ import annotations
 
@@ -77,3 +78,33 @@ class Grid(StepTestCase):
         artifact = self.artifact(tensors, {"rules": list(grid.ADAMW_RULES)})
         scalars = [{"lr": 0.1 / n} for n in range(1, 13)]
         self.check_steps(artifact, tensors, scalars)
+
+    def forms(self, compute: str, *dtypes: str):
+        tensors, kinds, rules = grid.forms_checkpoint(compute, dtypes)
+        artifact = self.artifact(tensors, rules)
+        self.check_steps(artifact, tensors, kinds=kinds)
+
+    def test_forms_f32(self):
+        self.forms("f32", "F32")
+
+    def test_forms_tf32(self):
+        self.forms("tf32", "F32")
+
+    def test_forms_bf16(self):
+        self.forms("bf16", "F32", "BF16")
+
+    def test_forms_f16(self):
+        self.forms("f16", "F32", "F16")
+
+    def test_forms_chosen_by_the_compiler(self):
+        """Everything `auto`, or `gram` without restarts, in each precision."""
+        tensors, kinds, rules = grid.chosen_checkpoint()
+        artifact = self.artifact(tensors, {"rules": rules})
+        for p in artifact.plan.trained():
+            options, asked = p.optimizer, p.name.split(".")[1]
+            self.assertIn(options.iteration, ("direct", "gram"), p.name)
+            if asked == "gram":
+                self.assertEqual(options.iteration, "gram", p.name)
+            if options.iteration == "gram":
+                self.assertIsNotNone(options.restarts, p.name)
+        self.check_steps(artifact, tensors, kinds=kinds)

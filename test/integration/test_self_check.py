@@ -18,11 +18,13 @@ from unittest import mock
 import numpy as np
 
 import grid
+import inputs
 import muon_reference
 import support
-from muon_reference import coefficients, init_state, step
+import tolerance
+from muon_reference import STAND_IN, coefficients, init_state, step
 from rules import AdamW, Muon, resolve
-from tolerance import Comparison
+from tolerance import Comparison, determined
 
 # The inputs on which every mistake below must show. (On a zero gradient none
 # does, and eps = 1e-7 shows only where the gradient is tiny.)
@@ -232,3 +234,189 @@ class SelfCheck(unittest.TestCase):
         comparison.add(tensors, grads, state, {"lr": 0.5}, out.params,
                        out.state)
         self.assertNotEqual(comparison.failures(), [])
+
+
+# The iteration as written, for the mistakes to call.
+segment = muon_reference._segment
+Arithmetic = muon_reference._Arithmetic
+
+
+def shift_forgotten(op, X, triples, factor):
+    """The a I that short segments keep apart from their polynomial."""
+    result = segment(op, X, triples, factor)
+    if len(triples) > 2:
+        return result
+    return result - factor * op.t(math.prod(a for a, _, _ in triples)) * X
+
+
+def factor_forgotten(op, X, triples, factor):
+    """In the product that ends the first segment."""
+    return segment(op, X, triples, factor) / factor
+
+
+def last_coefficients(op, X, triples, factor):
+    """A segment of more than one step takes its last triple throughout."""
+    return segment(op, X, triples[-1:] * len(triples), factor)
+
+
+class StaleTriangle(Arithmetic):
+    """What lies below the diagonal is what was stored there before."""
+
+    def __init__(self, *what):
+        super().__init__(*what)
+        self.before = 0
+
+    def symmetric(self, values):
+        stale, self.before = self.before, values
+        return np.triu(super().symmetric(values)) + np.tril(
+            stale + 0 * values, -1)
+
+
+class NotRounded(Arithmetic):
+    """X as it comes, in f32."""
+
+    def matrix(self, values, power=0):
+        return values
+
+    def multiply(self, a, b):
+        # Of tf32: X is the left factor of X X^T, the right one of P X.
+        if a.shape[0] == a.shape[1]:
+            return self._round(a, self.multiplied) @ b
+        return a @ b
+
+
+class RoundedTwice(Arithmetic):
+    """X also before the factor that keeps it in range is taken out."""
+
+    def matrix(self, values, power=0):
+        once = super().matrix(values * np.float32(0.75), power)
+        return super().matrix(once / np.float32(0.75), power)
+
+
+class OtherType(Arithmetic):
+    """Near enough to look right: f16 for bf16 and the reverse."""
+
+    def __init__(self, compute, dtype):
+        super().__init__({"bf16": "f16", "f16": "bf16", "tf32": "f32",
+                          "f32": "tf32"}[compute], dtype)
+
+
+class FormsSelfCheck(unittest.TestCase):
+    """Mistakes in the forms and precisions of the iteration."""
+
+    def setUp(self):
+        self.cases = {}
+        for compute in grid.FORMS_OF:
+            tensors, kinds, rules = grid.forms_checkpoint(compute)
+            tensors = {n: t for n, t in tensors.items()
+                       if kinds[n] in TELLING and len(t.shape) == 2
+                       and np.prod(t.shape) < 10000}
+            self.cases[compute] = (resolve(rules, tensors), tensors, kinds)
+
+    def objections(self, compute: str, **mistake) -> set[str]:
+        """Parameters objected to when `mistake` replaces a definition."""
+        plan, tensors, kinds = self.cases[compute]
+        state = init_state(plan, tensors)
+        grads = support.gradients_for(plan, tensors, 1, kinds)
+        scalars = {"lr": 0.5}
+        with mock.patch.multiple(muon_reference, **mistake):
+            out = step(plan, tensors, grads, state, dtype=np.float32,
+                       variant=STAND_IN, **scalars)
+        comparison = Comparison(plan)
+        comparison.add(tensors, grads, state, scalars, out.params, out.state)
+        self.assertEqual(comparison.mistakes + comparison.useless(), [])
+        return {f.tensor for f in comparison.findings() if not f.ratio <= 1}
+
+    def test_no_mistake(self):
+        for compute in self.cases:
+            self.assertEqual(self.objections(compute, _segment=segment), set())
+
+    def check(self, chosen, without=(), **mistake):
+        """All of the parameters that are `chosen` must be objected to."""
+        for compute, (plan, _, _) in self.cases.items():
+            expected = {p.name for p in plan.trained() if chosen(p, compute)}
+            if compute in without:
+                continue
+            self.assertTrue(expected, compute)
+            with self.subTest(compute):
+                objected = self.objections(compute, **mistake)
+                self.assertEqual(sorted(expected - objected), [])
+
+    def segments(self, p):
+        _, restarts = muon_reference.plain_form(p.optimizer)
+        return [end - begin for begin, end in muon_reference.segments(
+            p.optimizer.steps, restarts)]
+
+    def has_sides(self, p, least: int = 2) -> bool:
+        name = p.name.split(".")
+        return min(map(int, name[2].split("x"))) >= least
+
+    def test_shift_forgotten(self):
+        self.check(lambda p, _: min(self.segments(p)) <= 2,
+                   _segment=shift_forgotten)
+
+    def test_factor_forgotten(self):
+        self.check(lambda p, _: self.has_sides(p),
+                   _segment=factor_forgotten)
+
+    def test_coefficients_of_another_step(self):
+        # Others have equal steps, or converge all the same.
+        self.check(lambda p, _: max(self.segments(p)) > 1
+                   and p.optimizer.schedule == "polar_express"
+                   and self.has_sides(p), _segment=last_coefficients)
+
+    def test_stale_triangle(self):
+        self.check(lambda p, _: self.has_sides(p), _Arithmetic=StaleTriangle)
+
+    def sharp(self, p, compute: str) -> bool:
+        """Whether one rounding more or less can be seen."""
+        rows, cols = map(int, p.name.split(".")[2].split("x"))
+        return (compute != "f32" and determined(p)
+                and rows * cols >= tolerance.ALIKE_SIZE)
+
+    def test_not_rounded(self):
+        self.check(self.sharp, ["f32"], _Arithmetic=NotRounded)
+
+    def test_rounded_twice(self):
+        self.check(self.sharp, ["f32", "tf32"], _Arithmetic=RoundedTwice)
+
+    def test_other_type(self):
+        self.check(lambda p, compute: compute == "f32" and self.has_sides(p)
+                   or self.sharp(p, compute), _Arithmetic=OtherType)
+
+    def test_restarts_ignored_or_late(self):
+        """They change nothing but the errors, where the spectrum decays."""
+        for compute in ("f32", "tf32", "f16"):
+            tensors = support.tensors_of(
+                {"w": inputs.weight("w", (96, 160))})
+            right, *wrong = (
+                resolve({"muon": {"schedule": "polar_express", "safety": 1.02,
+                                  "compute": compute, "iteration": "gram",
+                                  "restarts": restarts}}, tensors)
+                for restarts in ([1, 3], [1, 3], [2], []))
+            state = init_state(right, tensors)
+            grads = support.gradients_for(right, tensors, 1, {"w": "decay3"})
+            found = []
+            for plan in wrong:
+                out = step(plan, tensors, grads, state, lr=0.5,
+                           dtype=np.float32, variant=STAND_IN)
+                comparison = Comparison(right)
+                comparison.add(tensors, grads, state, {"lr": 0.5}, out.params,
+                               out.state)
+                found.append(bool(comparison.failures()))
+            self.assertEqual(found, [False] + [True] * (len(found) - 1),
+                             compute)
+
+    def test_a_yardstick_that_measures_nothing(self):
+        """bf16 without restarts is off by more than the result's size."""
+        tensors = support.tensors_of({"w": inputs.weight("w", (96, 160))})
+        plan = resolve({"muon": {"schedule": "polar_express", "safety": 1.02,
+                                 "compute": "bf16", "iteration": "gram",
+                                 "restarts": []}}, tensors)
+        state = init_state(plan, tensors)
+        grads = support.gradients_for(plan, tensors, 1, {"w": "decay3"})
+        comparison = Comparison(plan)
+        out = step(plan, tensors, grads, state, lr=0.5)
+        comparison.add(tensors, grads, state, {"lr": 0.5}, out.params,
+                       out.state)
+        self.assertIn("no yardstick", " ".join(comparison.failures()))

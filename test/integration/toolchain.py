@@ -14,13 +14,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Mapping, Optional, Sequence
 
 import safetensors_io
-from rules import resolve
+from rules import Muon, Plan, resolve
 from storage import Tensor
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -67,11 +69,57 @@ def scalar_arguments(scalars: Mapping) -> list[str]:
     return arguments
 
 
+def chosen_forms(step: Path) -> dict[str, dict]:
+    """What the compiler makes of `auto`: options of the iteration by tensor.
+
+    Read from the IR after the pass that decides, where attributes of
+    muon.update say so and those of its weight name the tensors.
+    """
+    ir = call("muon-opt", "--muon-select-iteration", step).stdout
+    names = {}
+    for argument, attributes in re.findall(r"(%arg\d+): [^{}]*?\{([^{}]*)\}",
+                                           ir):
+        listed = re.search(r"muon\.names = \[(.*?)\], muon", attributes)
+        if listed:
+            names[argument] = re.findall(r'"([^"]*)"', listed.group(1))
+    forms: dict[str, dict] = {}
+    for line in ir.splitlines():
+        if "muon.update" not in line:
+            continue
+        weight = re.search(r" weight\((%arg\d+)", line).group(1)
+        form = {key: value for key, value in re.findall(
+            r"\b(compute|iteration) = #muon\.\w+<(\w+)>", line)}
+        if form.get("iteration") == "gram":
+            listed = re.search(r"\brestarts = array<i64(.*?)>", line).group(1)
+            form["restarts"] = tuple(map(int, re.findall(r"\d+", listed)))
+        for name in names[weight]:
+            if forms.setdefault(name, form) != form:
+                raise ToolError(f"{name}: its blocks have different forms, "
+                                "which a Plan cannot say")
+    return forms
+
+
 @dataclass
 class Outputs:
     params: dict[str, Tensor]
     state: dict[str, Tensor]
     text: str  # what the tool printed, both streams
+
+
+def _with_chosen_forms(plan: Plan, step: Path) -> Plan:
+    """`plan` with the compiler's choices where the rules leave them to it."""
+    def open_form(p) -> bool:
+        return isinstance(p.optimizer, Muon) and (
+            p.optimizer.iteration == "auto"
+            or p.optimizer.iteration == "gram" and p.optimizer.restarts is None
+            or p.optimizer.compute == "auto")
+
+    if not any(map(open_form, plan.trained())):
+        return plan
+    forms = chosen_forms(step)
+    return replace(plan, parameters={
+        n: replace(p, optimizer=replace(p.optimizer, **forms[n]))
+        if open_form(p) else p for n, p in plan.parameters.items()})
 
 
 class Artifact:
@@ -82,7 +130,7 @@ class Artifact:
                  compile_options: Sequence[str] = ("--target=cpu",)):
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.plan = resolve(rules or {}, tensors)
+        self._rules, self._tensors = rules or {}, dict(tensors)
         model = self.folder / "model.safetensors"
         safetensors_io.save(model, tensors)
         arguments: list = [model]
@@ -90,10 +138,16 @@ class Artifact:
             config = self.folder / "rules.json"
             config.write_text(json.dumps(rules, indent=1))
             arguments += ["--config", config]
-        step = self.folder / "step.mlir"
+        self._step = step = self.folder / "step.mlir"
         self.library = self.folder / "step.so"
         call("muon-import", *arguments, "-o", step)
         call("muon-compile", step, "-o", self.library, *compile_options)
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The rules, read independently, with the compiler's choices."""
+        return _with_chosen_forms(resolve(self._rules, self._tensors),
+                                  self._step)
 
     def command(self, params: Tensors, grads: Tensors,
                 state: Optional[Tensors], scalars: Mapping) -> list:

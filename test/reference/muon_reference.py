@@ -11,8 +11,9 @@ runs in two precisions:
     run-time scalars (learning rate, weight decay, momentum, clip limit) are
     f32 by definition and are rounded to it first.
   * float32 is the *plain model*: the same formulas in ordinary single
-    precision. Its distance from the reference is the yardstick for what
-    rounding alone may do to a result (tolerance.py).
+    precision, and an iteration that rounds to its compute type where compiled
+    steps do, in the form they use. Its distance from the reference is the
+    yardstick for what rounding alone may do to a result (tolerance.py).
 
 For a weight W (r x c) with gradient G and momentum M:
 
@@ -31,12 +32,13 @@ AdamW: Loshchilov and Hutter, https://arxiv.org/abs/1711.05101
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Mapping, Optional, Sequence, Union
+from functools import lru_cache
+from typing import Container, Mapping, Optional, Sequence, Union
 
 import numpy as np
 
 from rules import AdamW, Muon, Parameter, Plan, Triple
-from storage import Tensor
+from storage import Tensor, rounded
 
 # Coefficients (a, b, c) of X <- a X + b (X X^T) X + c (X X^T)^2 X, one triple
 # per step.
@@ -81,8 +83,14 @@ SCHEDULES: dict[str, tuple[Triple, ...]] = {
     ),
 }
 
-# Different but equally plain ways to evaluate the f32 model; see `_iterate`.
-PLAIN_VARIANTS = 3
+# Different but equally plain ways to evaluate the f32 model, and one that
+# stands in for a compiled step; see `_iterate`.
+PLAIN_VARIANTS = (0, 1, 2)
+MORE_VARIANTS = (4, 5, 6, 7, 8, 9)
+STAND_IN = 3
+# Multiples of U that variants start from. Powers of two would change nothing.
+MULTIPLES = {1: 0.8203125, 2: 0.6796875, 4: 0.9140625, 5: 0.7578125,
+             6: 0.6171875, 7: 0.5390625, 8: 0.8671875, 9: 0.9609375}
 
 Scalar = Union[float, Mapping[str, float], None]
 
@@ -119,43 +127,148 @@ def momentum_update(form: str, nesterov: bool, M, G, beta):
     return M, (beta * M + weight * G if nesterov else M)
 
 
+@lru_cache
+def _upper(m: int) -> np.ndarray:
+    """Where a triangle with the diagonal is."""
+    return np.triu(np.ones((m, m), bool))
+
+
+class _Arithmetic:
+    """Products of an iteration in type `compute`, sums in f32; exact in f64.
+
+    An f32 array holds numbers of the type: what is stored is rounded once,
+    and tf32 rounds what it multiplies instead. 2^power keeps m x m matrices
+    within the range of f16. It is exact, and so only moves the subnormals.
+    """
+
+    def __init__(self, compute: str, dtype):
+        self.t = np.dtype(dtype).type
+        single = self.t is np.float32
+        self.stored = compute if single and compute != "tf32" else "f32"
+        self.multiplied = "tf32" if single and compute == "tf32" else "f32"
+        self.power = 8 if self.stored == "f16" else 0
+
+    def _round(self, values, compute: str, power: int = 0) -> np.ndarray:
+        return values if compute == "f32" else rounded(values, compute, power)
+
+    def matrix(self, values: np.ndarray, power: int = 0) -> np.ndarray:
+        """X as it is stored."""
+        return self._round(values, self.stored, power)
+
+    def symmetric(self, values: np.ndarray) -> np.ndarray:
+        """A symmetric matrix as it is stored: one triangle and its mirror."""
+        both = np.where(_upper(len(values)), values, values.T)
+        return self._round(both, self.stored, self.power)
+
+    def multiply(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return (self._round(a, self.multiplied)
+                @ self._round(b, self.multiplied))
+
+
+def segments(steps: int, restarts: Optional[Sequence[int]]
+             ) -> list[tuple[int, int]]:
+    """(first step, end) of the runs of steps between two returns to X: every
+    step by itself if `restarts` is None, the direct form."""
+    if not steps:
+        return []
+    ends = [0, *(range(1, steps) if restarts is None else restarts), steps]
+    assert all(a < b for a, b in zip(ends, ends[1:])), (steps, restarts)
+    return list(zip(ends, ends[1:]))
+
+
+def _segment(op: _Arithmetic, X: np.ndarray, triples: Sequence[Triple],
+             factor) -> np.ndarray:
+    """`triples` applied to f X, not yet stored. With A = (f X)(f X)^T,
+
+      X <- f q(A) X,  q the product of all a + b R + c R^2, where R is A first
+                      and then (a + b R + c R^2)^2 R
+
+    in m x m matrices alone, but for A and the end. All are polynomials in A:
+    symmetric, and they commute. The first factor of q keeps its a I apart,
+    which rounding of the sum would drown where b R + c R^2 is small.
+    """
+    t = op.t
+    if len(triples) == 1 and not triples[0][2]:
+        a, b, _ = triples[0]
+        P = op.symmetric(t(b) * (factor * factor) * op.multiply(X, X.T))
+        return factor * (t(a) * X + op.multiply(P, X))
+    R = op.symmetric((factor * factor) * op.multiply(X, X.T))
+    # The polynomial so far is u Q + q I.
+    Q, u, q = None, t(1), t(0)
+    for i, (a, b, c) in enumerate(triples):
+        a = t(a)
+        if c:
+            Z = op.symmetric(t(b) * R + t(c) * op.multiply(R, R))
+            v = t(1)
+        else:
+            Z, v = R, t(b)  # v Z, which nobody stores
+        if i == 0:
+            Q, u, q = Z, v, a
+        else:
+            Q = (u * v) * op.multiply(Q, Z) + (a * u) * Q + (q * v) * Z
+            Q[np.diag_indices_from(Q)] += q * a
+            Q, u, q = op.symmetric(Q), t(1), t(0)
+        if i + 1 < len(triples):
+            W = op.symmetric(v * op.multiply(R, Z) + a * R)
+            R = op.symmetric(v * op.multiply(Z, W) + a * W)
+    QX = u * op.multiply(Q, X)
+    return factor * (q * X + QX if q else QX)
+
+
 def _iterate(U: np.ndarray, triples: Sequence[Triple], safety: float,
-             eps: float, variant: int) -> np.ndarray:
+             eps: float, variant: int, compute: str,
+             restarts: Optional[Sequence[int]]) -> np.ndarray:
     """orthogonalize for one (m x n) matrix, m <= n, in U's own precision.
 
     The power of two that keeps squares in range is exact, so that it does not
     matter to the result. `variant` chooses among evaluations that are equal
     but for rounding: 0 divides by the norm, 1 multiplies by its reciprocal
-    and sums in another order, 2 puts the norm into the first step. 1 and 2
-    take norms that are two units in the last place too large and too small,
-    as a sum in yet another order may be: where the polynomial is steep at the
-    largest singular value, that is what decides.
+    and sums in another order, all others put the norm into the first step, as
+    all variants do in types narrower than f32. 1 and 2 take norms that are two
+    units in the last place too large and too small, as a sum in yet another
+    order may be: where the polynomial is steep at the largest singular value,
+    that is what decides. And all but 0 start from MULTIPLES of U, which have
+    the same exact result, but every rounding falls another way: they are
+    samples of what rounding may do.
+
+    STAND_IN is no plain evaluation, but what a compiled one might be: it
+    rounds U as 0 does, with another order of sums.
     """
     t = U.dtype.type
+    op = _Arithmetic(compute, t)
+    narrow = t is np.float32 and compute != "f32"
     peak = np.max(np.abs(U), initial=0)
     if peak == 0:
         return np.zeros_like(U)
-    if variant == 1:
-        rng = np.random.default_rng(U.shape[1])
+    permuted = variant in (1, STAND_IN)
+    if permuted:
+        rng = np.random.default_rng(U.shape[1] + variant)
         rows, cols = (rng.permutation(k) for k in U.shape)
         U = U[np.ix_(rows, cols)]
     exponent = int(np.frexp(peak)[1])
     Y = np.ldexp(U, -exponent)
+    eps = np.ldexp(float(eps), -exponent)
+    if variant in MULTIPLES:
+        Y = Y * t(MULTIPLES[variant])
+        eps = eps * MULTIPLES[variant]
     norm = np.sqrt(np.sum(Y * Y))
-    norm *= t(1) + t((0, 2, -2)[variant]) * np.finfo(t).eps
-    norm = t(safety) * norm + t(np.ldexp(float(eps), -exponent))
-    if variant == 2:
-        X, factor = Y, t(1) / norm
+    norm *= t(1) + t({1: 2, 2: -2}.get(variant, 0)) * np.finfo(t).eps
+    norm = t(safety) * norm + t(eps)
+    if variant >= 2 or narrow:
+        # |x| up to 2^14 is in the range of f16.
+        X, factor = op.matrix(Y, 14 if op.power else 0), t(1) / norm
     else:
         X, factor = (Y * (t(1) / norm) if variant == 1 else Y / norm), t(1)
-    for a, b, c in triples:
-        A = (factor * factor) * (X @ X.T)
-        B = t(b) * A + t(c) * (A @ A) if c else t(b) * A
-        X = (t(a) * factor) * X + factor * (B @ X)
-        factor = t(1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for begin, end in segments(len(triples), restarts):
+            X = _segment(op, X, triples[begin:end], factor)
+            factor = t(1)
+            # The last one is the direction, which is f32 in all types.
+            if end < len(triples):
+                X = op.matrix(X)
     if not triples:
         X = factor * X
-    if variant == 1:
+    if permuted:
         back = np.empty_like(X)
         back[np.ix_(rows, cols)] = X
         X = back
@@ -164,22 +277,35 @@ def _iterate(U: np.ndarray, triples: Sequence[Triple], safety: float,
 
 def orthogonalize(U: np.ndarray, schedule: Union[str, Sequence[Triple]],
                   steps: int = 5, safety: float = 1.0, eps: float = 0.0,
-                  variant: int = 0) -> np.ndarray:
+                  variant: int = 0, compute: str = "f32",
+                  restarts: Optional[Sequence[int]] = None) -> np.ndarray:
     """Newton-Schulz on every matrix of U (... x r x c), on its short side.
 
     With singular values s_i of U / (safety |U|_F + eps), the result has the
     same singular vectors and the values p_T(...p_1(s_i)), p_t(s) = a s + b s^3
-    + c s^5.
+    + c s^5. `compute` and `restarts`, the steps before which the Gram form
+    returns to X (None: direct form), change no value but by rounding.
     """
     triples = coefficients(schedule, steps)
     flat = U.reshape((-1,) + U.shape[-2:])
     out = np.empty_like(flat)
+    how = (triples, safety, eps, variant, compute, restarts)
     for i, matrix in enumerate(flat):
         if matrix.shape[0] <= matrix.shape[1]:
-            out[i] = _iterate(matrix, triples, safety, eps, variant)
+            out[i] = _iterate(matrix, *how)
         else:
-            out[i] = _iterate(matrix.T, triples, safety, eps, variant).T
+            out[i] = _iterate(matrix.T, *how).T
     return out.reshape(U.shape)
+
+
+def plain_form(options: Muon) -> tuple[str, Optional[tuple[int, ...]]]:
+    """(compute, restarts) of the plain model of `options`."""
+    compute = "f32" if options.compute == "auto" else options.compute
+    if options.iteration != "gram":
+        return compute, None
+    if options.restarts is None:
+        raise ValueError("the compiler's choice of restarts is not known")
+    return compute, options.restarts
 
 
 @dataclass
@@ -250,9 +376,12 @@ def muon_step(options: Muon, W, G, M, lr, weight_decay, beta, variant=0):
     t = W.dtype.type
     M, U = momentum_update(options.momentum_form, options.nesterov, M, G, beta)
     update = np.empty_like(W)
+    compute, restarts = (("f32", None) if t is np.float64
+                         else plain_form(options))
     for rows in _blocks(options, W.shape):
         O = orthogonalize(U[rows], options.schedule, options.steps,
-                          options.safety, options.eps, variant)
+                          options.safety, options.eps, variant, compute,
+                          restarts)
         s = scale_factor(options.scale, *O.shape[-2:], options.transposed)
         update[rows] = lr * t(options.lr_multiplier * s) * O
     return (t(1) - lr * weight_decay) * W - update, M, update
@@ -274,9 +403,11 @@ def adamw_step(options: AdamW, W, G, m, v, lr, weight_decay, t_step: int):
 def step(plan: Plan, params: Mapping[str, Tensor], grads: Mapping[str, Tensor],
          state: Mapping[str, Tensor], *, lr: Scalar,
          weight_decay: Scalar = None, momentum: Scalar = None,
-         clip: Optional[float] = None, dtype=np.float64,
-         variant: int = 0) -> StepResult:
-    """One step of the whole model. Inputs are not modified.
+         clip: Optional[float] = None, dtype=np.float64, variant: int = 0,
+         only: Optional[Container[str]] = None) -> StepResult:
+    """One step of the whole model, or of its parameters that are in `only`.
+
+    Inputs are not modified.
 
     Scalars are one number for all groups, or a mapping from group to number
     ("" for all others); None takes the default of the rules file.
@@ -310,6 +441,8 @@ def step(plan: Plan, params: Mapping[str, Tensor], grads: Mapping[str, Tensor],
 
     for p in trained:
         options, name = p.optimizer, p.name
+        if only is not None and name not in only:
+            continue
         rate = _scalar(lr, p.group, None, dtype)
         decay = _scalar(weight_decay, p.group, options.weight_decay, dtype)
         source = state[f"{name}.master"] if p.has_master else params[name]

@@ -37,6 +37,7 @@ class Muon:
     eps: float = 0.0
     compute: str = "auto"
     iteration: str = "auto"
+    restarts: Optional[tuple[int, ...]] = None  # None: the compiler's choice
     scale: Union[str, float] = "match_rms_adamw"
     lr_multiplier: float = 1.0
     transposed: bool = False
@@ -90,7 +91,7 @@ def _options(cls, *layers: Mapping):
                                    for e in merged["schedule"])
     if isinstance(merged.get("scale"), Mapping):
         merged["scale"] = float(merged["scale"]["constant"])
-    for key in ("split", "betas"):
+    for key in ("split", "betas", "restarts"):
         if merged.get(key) is not None:
             merged[key] = tuple(merged[key])
     return cls(**merged)

@@ -63,6 +63,37 @@ def bf16_values(bits: np.ndarray) -> np.ndarray:
     return wide.view("<f4").reshape(bits.shape)
 
 
+# Types in which an iteration computes. tf32 has the range of f32 and a
+# fraction of 10 bits; it is a type of operands, never of storage.
+COMPUTE = ("f32", "tf32", "bf16", "f16")
+
+
+def rounded(values: np.ndarray, compute: str, power: int = 0) -> np.ndarray:
+    """f32 `values` as 2^-power times numbers of type `compute`, in f32.
+
+    To nearest; ties to even, but away from zero for tf32 (cvt.rna.tf32.f32 of
+    the PTX ISA is the rounding that all of its versions have).
+    """
+    values = np.asarray(values)
+    assert values.dtype == np.float32, values.dtype
+    if compute == "f32":
+        return values
+    # What is too large for the type, times the power of two, is infinite.
+    with np.errstate(over="ignore", invalid="ignore"):
+        scaled = np.ldexp(values, power)
+        if compute == "f16":
+            result = scaled.astype("<f2").astype(np.float32)
+        else:
+            bits = np.atleast_1d(scaled).view("<u4")
+            up = (np.uint32(0x1000) if compute == "tf32" else
+                  np.uint32(0x7FFF) + ((bits >> 16) & np.uint32(1)))
+            mask = {"tf32": 0xFFFFE000, "bf16": 0xFFFF0000}[compute]
+            result = ((bits + up) & np.uint32(mask)).view(np.float32)
+            result = np.where(np.isfinite(scaled), result.reshape(values.shape),
+                              scaled)
+        return np.ldexp(result, -power)
+
+
 @dataclass(frozen=True)
 class Tensor:
     """An array in a storage type; `bits` has the type's bit layout."""
