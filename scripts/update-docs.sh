@@ -82,6 +82,8 @@ passes() {
   done
   printf '\n## Conversions\n\n'
   tblgen include/muon-mlir/Conversion/Passes.td "" -gen-pass-doc
+  printf '\n## Reports\n\n'
+  tblgen include/muon-mlir/Report/Passes.td "" -gen-pass-doc
 }
 
 mkdir -p "$docs"

@@ -18,6 +18,7 @@
 #include "mlir/Transforms/Passes.h"
 #include "muon-mlir/Conversion/Passes.h"
 #include "muon-mlir/Dialect/Muon/Transforms/Passes.h"
+#include "muon-mlir/Report/Passes.h"
 
 using namespace mlir;
 using namespace mlir::muon;
@@ -51,9 +52,12 @@ static void buildStepPhase(OpPassManager &pm) {
   verifyPhase(pm, Phase::Step);
 }
 
-static void buildMathPhase(OpPassManager &pm) {
+static void buildMathPhase(OpPassManager &pm, const PipelineConfig &config) {
   // Before X gets its type, which is that of the products.
   pm.addPass(createSelectIterationPass());
+  // While updates are one operation each, and all choices are made.
+  if (config.report)
+    pm.addPass(createReportPass(*config.report));
   pm.addPass(createDecomposeUpdatesPass());
   pm.addPass(createUnrollOrthogonalizePass());
   pm.addPass(createExpandPolynomialsPass());
@@ -74,6 +78,9 @@ static void buildBuffersPhase(OpPassManager &pm, const PipelineConfig &config) {
   split.scratchLimit = config.scratchLimit;
   pm.addPass(createSplitStacksPass(split));
   pm.addPass(createPlanArenaPass());
+  // While every stream is one operation, and has its place in memory.
+  if (config.report)
+    pm.addPass(createReportPass(*config.report));
   verifyPhase(pm, Phase::Buffers);
 }
 
@@ -123,7 +130,7 @@ void mlir::muon::buildCpuPipeline(OpPassManager &pm, Phase from, Phase to,
       buildStepPhase(pm);
       break;
     case Phase::Math:
-      buildMathPhase(pm);
+      buildMathPhase(pm, config);
       break;
     case Phase::Buffers:
       buildBuffersPhase(pm, config);

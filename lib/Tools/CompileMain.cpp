@@ -10,17 +10,22 @@
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/MLIRContext.h"
+#include "mlir/IR/Remarks.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Support/Timing.h"
 #include "muon-mlir/Pipelines/Pipelines.h"
+#include "muon-mlir/Report/StepReport.h"
 #include "muon-mlir/Target/Artifact.h"
 #include "muon-mlir/Target/CpuTarget.h"
 #include "muon-mlir/Tools/InitAll.h"
 #include "muon-mlir/Tools/ReadModule.h"
 #include "muon-mlir/Tools/Support.h"
 #include "llvm/Support/CommandLine.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/Regex.h"
 #include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -46,15 +51,92 @@ struct Options {
       cl::desc("Stop at a level and print its IR: step, math, buffers, loops "
                "or llvm"),
       cl::cat(category)};
+  cl::opt<std::string> scratchLimit{
+      "scratch-limit",
+      cl::desc("Bytes of scratch memory that one stack may use, with K, M or G "
+               "for powers of 1024; 0 for no limit"),
+      cl::value_desc("size"), cl::init("0"), cl::cat(category)};
+  cl::opt<std::string> report{
+      "report",
+      cl::desc("Write what the step does and what it takes: JSON if the name "
+               "ends in .json, otherwise text; - for text on standard output"),
+      cl::value_desc("file"), cl::cat(category)};
+  cl::opt<std::string> remarksFilter{
+      "remarks-filter",
+      cl::desc("Show the remarks of the passes whose names match"),
+      cl::value_desc("regex"), cl::cat(category)};
 };
 
 } // namespace
 
 static constexpr llvm::StringLiteral kTool = "muon-compile";
 
+/// A number of bytes, as --scratch-limit takes it.
+static llvm::Expected<int64_t> parseBytes(StringRef text) {
+  StringRef digits = text;
+  unsigned shift = digits.consume_back("K")   ? 10
+                   : digits.consume_back("M") ? 20
+                   : digits.consume_back("G") ? 30
+                                              : 0;
+  int64_t number;
+  // A sign is no digit.
+  if (!llvm::all_of(digits, llvm::isDigit) || digits.getAsInteger(10, number) ||
+      number > std::numeric_limits<int64_t>::max() >> shift)
+    return llvm::createStringError(
+        "--scratch-limit expected a number of bytes below 2^63, such as "
+        "1048576, 1024K, 1M or 1G, found '" +
+        text + "'");
+  return number << shift;
+}
+
+/// Whether two outputs would overwrite each other.
+static bool isSameFile(StringRef lhs, StringRef rhs) {
+  if (lhs == "-" || rhs == "-")
+    return lhs == rhs;
+  if (llvm::sys::fs::equivalent(lhs, rhs))
+    return true;
+  // They need not exist yet.
+  auto resolve = [](StringRef path) {
+    StringRef folder = llvm::sys::path::parent_path(path);
+    SmallString<128> real;
+    if (llvm::sys::fs::real_path(folder.empty() ? "." : folder, real))
+      return path.str();
+    llvm::sys::path::append(real, llvm::sys::path::filename(path));
+    return real.str().str();
+  };
+  return resolve(lhs) == resolve(rhs);
+}
+
+static llvm::Error checkReport(const Options &options, Phase last) {
+  if (!options.report.getNumOccurrences())
+    return llvm::Error::success();
+  if (options.report.empty())
+    return llvm::createStringError(
+        "--report expected the name of a file, or - for standard output");
+  if (last < Phase::Buffers)
+    return llvm::createStringError(
+        "--report tells about memory, which is known from level buffers on; "
+        "found --compile-to=" +
+        options.compileTo);
+  if (isSameFile(options.report, options.output))
+    return llvm::createStringError("--report and -o name the same file, '" +
+                                   options.output + "'");
+  return llvm::Error::success();
+}
+
+static llvm::Error writeReport(const Options &options,
+                               const StepReport &report) {
+  if (!options.report.getNumOccurrences())
+    return llvm::Error::success();
+  bool isJson = StringRef(options.report).ends_with(".json");
+  return writeFile(options.report, [&](llvm::raw_ostream &os) {
+    (isJson ? printReportJson : printReportText)(report, os);
+  });
+}
+
 /// Everything after the command line. Returns the exit code.
 static int compile(llvm::SourceMgr &sourceMgr, const Options &options,
-                   Phase last, const CpuTarget &target) {
+                   Phase last, PipelineConfig config, const CpuTarget &target) {
   DialectRegistry registry;
   registerCompilerDialects(registry);
   MLIRContext context(registry, MLIRContext::Threading::DISABLED);
@@ -65,6 +147,18 @@ static int compile(llvm::SourceMgr &sourceMgr, const Options &options,
   if (!module)
     return 1;
 
+  if (!options.remarksFilter.empty()) {
+    remark::RemarkCategories categories;
+    // Not `all`, which only adds to the kinds that have a filter.
+    categories.passed = categories.missed = categories.analysis =
+        categories.failed = options.remarksFilter;
+    if (failed(remark::enableOptimizationRemarks(
+            context, /*streamer=*/nullptr,
+            std::make_unique<remark::RemarkEmittingPolicyAll>(), categories,
+            /*printAsEmitRemarks=*/true)))
+      return 1;
+  }
+
   DefaultTimingManager timing;
   applyDefaultTimingManagerCLOptions(timing);
   TimingScope timingScope = timing.getRootScope();
@@ -72,11 +166,16 @@ static int compile(llvm::SourceMgr &sourceMgr, const Options &options,
   if (failed(applyPassManagerCLOptions(pm)))
     return 1;
   pm.enableTiming(timingScope);
-  buildCpuPipeline(pm, Phase::Step, last);
+  StepReport report;
+  if (options.report.getNumOccurrences())
+    config.report = &report;
+  buildCpuPipeline(pm, Phase::Step, last, config);
   if (failed(pm.run(*module)))
     return 1;
 
   if (!options.compileTo.empty()) {
+    if (llvm::Error error = writeReport(options, report))
+      return reportError(kTool, std::move(error));
     if (llvm::Error error = writeFile(
             options.output, [&](llvm::raw_ostream &os) { module->print(os); }))
       return reportError(kTool, std::move(error));
@@ -86,10 +185,12 @@ static int compile(llvm::SourceMgr &sourceMgr, const Options &options,
   bool reported = false;
   llvm::Error error =
       replaceFile(options.output, [&](StringRef temporary) -> llvm::Error {
-        if (succeeded(writeArtifact(*module, target, temporary)))
-          return llvm::Error::success();
-        reported = true;
-        return llvm::createStringError("no artifact");
+        if (failed(writeArtifact(*module, target, temporary))) {
+          reported = true;
+          return llvm::createStringError("no artifact");
+        }
+        // The artifact comes last: where it is new, its report is.
+        return writeReport(options, report);
       });
   if (!error)
     return 0;
@@ -127,6 +228,19 @@ int mlir::muon::compileMain(int argc, char **argv) {
                 "is printed with --compile-to");
   }
 
+  if (llvm::Error error = checkReport(options, last))
+    return reportError(kTool, std::move(error));
+  PipelineConfig config;
+  llvm::Expected<int64_t> limit = parseBytes(options.scratchLimit);
+  if (!limit)
+    return reportError(kTool, limit.takeError());
+  config.scratchLimit = *limit;
+  std::string reason;
+  if (options.remarksFilter.getNumOccurrences() &&
+      !llvm::Regex(options.remarksFilter).isValid(reason))
+    return fail("--remarks-filter expected a regular expression, found '" +
+                options.remarksFilter + "': " + reason);
+
   llvm::Expected<CpuTarget> target = createCpuTarget(options.cpu);
   if (!target)
     return reportError(kTool, target.takeError());
@@ -138,5 +252,5 @@ int mlir::muon::compileMain(int argc, char **argv) {
   llvm::SourceMgr sourceMgr;
   sourceMgr.AddNewSourceBuffer(std::move(*buffer), llvm::SMLoc());
   return runWithLargeStack(
-      [&] { return compile(sourceMgr, options, last, *target); });
+      [&] { return compile(sourceMgr, options, last, config, *target); });
 }

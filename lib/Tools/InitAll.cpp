@@ -15,6 +15,7 @@
 #include "muon-mlir/Dialect/Muon/Transforms/BufferizableOpInterfaceImpl.h"
 #include "muon-mlir/Dialect/Muon/Transforms/Passes.h"
 #include "muon-mlir/Pipelines/Pipelines.h"
+#include "muon-mlir/Report/Passes.h"
 #include "muon-mlir/Target/Artifact.h"
 
 using namespace mlir;
@@ -27,6 +28,7 @@ void mlir::muon::registerMuonDialects(DialectRegistry &registry) {
 void mlir::muon::registerMuonPasses() {
   registerMuonTransformsPasses();
   registerMuonConversionPasses();
+  registerMuonReportPasses();
   registerPipelines();
 }
 

@@ -18,6 +18,8 @@ namespace mlir {
 class OpPassManager;
 namespace muon {
 
+struct StepReport;
+
 /// Levels of the IR, in order. Each is what compilation for the CPU can stop
 /// at; docs/levels.md shows them all.
 enum class Phase { Step, Math, Buffers, Loops, LLVM };
@@ -37,6 +39,8 @@ std::optional<Phase> symbolizePhase(llvm::StringRef name);
 struct PipelineConfig {
   /// Bytes of scratch memory that one stack may use; 0 for no limit.
   int64_t scratchLimit = 0;
+  /// What to tell about the step, or null; outlives the pipeline.
+  StepReport *report = nullptr;
 };
 
 /// Adds the passes that lead from phase `from` to phase `to`, both of them

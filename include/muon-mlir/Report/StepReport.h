@@ -1,0 +1,93 @@
+//===- StepReport.h - What a step does and what it takes -*- C++ -*-===//
+//
+// Part of the muon-mlir Project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The data of a report and how it is printed. docs/report.md describes both.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MUON_MLIR_REPORT_STEPREPORT_H
+#define MUON_MLIR_REPORT_STEPREPORT_H
+
+#include "llvm/Support/raw_ostream.h"
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace mlir::muon {
+
+/// FLOPs, bytes and sums are doubles: exact below 2^53, and without overflow
+/// above.
+struct StepReport {
+  /// A tensor, or rows `begin` to `end` of one that has `rows` rows.
+  struct Member {
+    std::string tensor;
+    int64_t begin = 0, end = 0, rows = 0;
+  };
+
+  /// One pass over memory.
+  struct Stream {
+    std::string name;
+    double bytesRead = 0, bytesWritten = 0;
+  };
+
+  /// How a Muon update is computed; known at the step level.
+  struct Iteration {
+    std::string side, compute, kind, why;
+    std::vector<int64_t> restarts;
+    int64_t steps = 0;
+    double flops = 0;
+    /// Of the textbook sequence of products: 4m²n + 2m³ in every step.
+    double denseFlops = 0;
+  };
+
+  /// What the code does to memory; known at the buffers level.
+  struct Memory {
+    std::vector<Stream> streams;
+    int64_t scratchBytes = 0;
+    int64_t passes = 0;
+    int64_t matricesPerPass = 0;
+  };
+
+  /// One update, of a tensor or of a stack of equal ones.
+  struct Group {
+    /// "muon" or "adamw".
+    std::string optimizer;
+    std::string ruleGroup;
+    std::vector<Member> members;
+    std::vector<int64_t> shape;
+    int64_t matrices = 0;
+    int64_t parameters = 0;
+    /// Roles of tensors and their element types.
+    std::vector<std::pair<std::string, std::string>> types;
+    std::optional<Iteration> iteration;
+    std::optional<Memory> memory;
+    /// Number of the argument that is the weight; not printed.
+    unsigned weightArgument = 0;
+  };
+
+  /// Of the whole step; known at the buffers level.
+  struct Totals {
+    int64_t scratchBytes = 0;
+    int64_t slots = 0;
+  };
+
+  std::vector<Group> groups;
+  std::optional<Totals> totals;
+};
+
+/// For people: aligned tables. Of many names, the first and their number.
+void printReportText(const StepReport &report, llvm::raw_ostream &os);
+
+/// For programs.
+void printReportJson(const StepReport &report, llvm::raw_ostream &os);
+
+} // namespace mlir::muon
+
+#endif // MUON_MLIR_REPORT_STEPREPORT_H

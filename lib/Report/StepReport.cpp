@@ -1,0 +1,365 @@
+//===- StepReport.cpp - Print a report -*- C++ -*-===//
+//
+// Part of the muon-mlir Project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "muon-mlir/Report/StepReport.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/JSON.h"
+#include "llvm/Support/Unicode.h"
+#include <cmath>
+
+using namespace mlir::muon;
+using llvm::ArrayRef;
+using llvm::StringRef;
+
+namespace {
+
+/// Sums over groups; what no group knows is unknown.
+struct Sums {
+  explicit Sums(const StepReport &report);
+
+  int64_t members = 0;
+  double matrices = 0, parameters = 0;
+  std::optional<double> flops, denseFlops, bytesRead, bytesWritten;
+};
+
+} // namespace
+
+static double getBytesRead(const StepReport::Memory &memory) {
+  double bytes = 0;
+  for (const StepReport::Stream &stream : memory.streams)
+    bytes += stream.bytesRead;
+  return bytes;
+}
+
+static double getBytesWritten(const StepReport::Memory &memory) {
+  double bytes = 0;
+  for (const StepReport::Stream &stream : memory.streams)
+    bytes += stream.bytesWritten;
+  return bytes;
+}
+
+Sums::Sums(const StepReport &report) {
+  auto add = [](std::optional<double> &sum, double value) {
+    sum = sum.value_or(0.0) + value;
+  };
+  for (const StepReport::Group &group : report.groups) {
+    members += group.members.size();
+    matrices += group.matrices;
+    parameters += group.parameters;
+    if (group.iteration) {
+      add(flops, group.iteration->flops);
+      add(denseFlops, group.iteration->denseFlops);
+    }
+    if (group.memory) {
+      add(bytesRead, getBytesRead(*group.memory));
+      add(bytesWritten, getBytesWritten(*group.memory));
+    }
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Text
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+/// Rows of cells, printed in aligned columns. The first row is the header.
+class Table {
+public:
+  /// One character per column: 'l' or 'r', the side its cells stand on.
+  explicit Table(StringRef sides) : sides(sides) {}
+
+  void addRow(std::vector<std::string> cells) {
+    rows.push_back(std::move(cells));
+  }
+  void print(llvm::raw_ostream &os) const;
+
+private:
+  static size_t getWidth(StringRef cell) {
+    int width = llvm::sys::unicode::columnWidthUTF8(cell);
+    return width < 0 ? cell.size() : width;
+  }
+
+  StringRef sides;
+  std::vector<std::vector<std::string>> rows;
+};
+
+} // namespace
+
+void Table::print(llvm::raw_ostream &os) const {
+  std::vector<size_t> widths(sides.size(), 0);
+  for (const std::vector<std::string> &row : rows)
+    for (auto [width, cell] : llvm::zip(widths, row))
+      width = std::max(width, getWidth(cell));
+  for (const std::vector<std::string> &row : rows) {
+    std::string line;
+    for (auto [side, width, cell] : llvm::zip(sides, widths, row)) {
+      std::string padding(width - getWidth(cell), ' ');
+      line += "  " + (side == 'r' ? padding + cell : cell + padding);
+    }
+    os << StringRef(line).rtrim() << "\n";
+  }
+}
+
+/// Three digits and a unit.
+static std::string formatQuantity(double value, double base,
+                                  ArrayRef<StringRef> units) {
+  size_t unit = 0;
+  // What would be rounded to the next unit is written in it.
+  while (value >= base - 0.5 && unit + 1 < units.size()) {
+    value /= base;
+    ++unit;
+  }
+  int digits = unit == 0 || value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  os << llvm::format("%.*f", digits, value);
+  if (!units[unit].empty())
+    os << " " << units[unit];
+  return text;
+}
+
+static std::string formatCount(double value) {
+  static constexpr StringRef units[] = {"", "K", "M", "G", "T", "P", "E"};
+  return formatQuantity(value, 1000, units);
+}
+
+static std::string formatBytes(double value) {
+  static constexpr StringRef units[] = {"B",   "KiB", "MiB", "GiB",
+                                        "TiB", "PiB", "EiB"};
+  return formatQuantity(value, 1024, units);
+}
+
+static std::string formatFlops(std::optional<double> value) {
+  return value ? formatCount(*value) : "-";
+}
+
+static std::string formatBytes(std::optional<double> value) {
+  return value ? formatBytes(*value) : "-";
+}
+
+/// A name in one line, whatever its characters.
+static std::string escape(StringRef name) {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  for (char c : name)
+    if (llvm::isPrint(c) || static_cast<unsigned char>(c) >= 0x80)
+      os << c;
+    else
+      os << "\\x" << llvm::toHex(StringRef(&c, 1));
+  return text;
+}
+
+static std::string formatNames(ArrayRef<StepReport::Member> members) {
+  if (members.empty())
+    return "-";
+  const StepReport::Member &first = members.front();
+  std::string text = escape(first.tensor);
+  if (first.rows)
+    text += "[" + std::to_string(first.begin) + ":" +
+            std::to_string(first.end) + "]";
+  if (members.size() > 1)
+    text += ", …";
+  return text;
+}
+
+/// Element type of the tensors of a role.
+static std::string getType(const StepReport::Group &group, StringRef role) {
+  for (const auto &[name, type] : group.types)
+    if (name == role)
+      return type;
+  return "-";
+}
+
+void mlir::muon::printReportText(const StepReport &report,
+                                 llvm::raw_ostream &os) {
+  Table updates("rllrllllll");
+  updates.addRow({"#", "optimizer", "rules", "tensors", "shape", "weight",
+                  "gradient", "state", "master", "names"});
+  Table iterations("rlllrl");
+  iterations.addRow({"#", "side", "compute", "iteration", "steps", "why"});
+  Table work("rrrrrrrrr");
+  work.addRow({"#", "parameters", "FLOPs", "dense", "read", "written",
+               "per parameter", "scratch", "passes"});
+
+  for (auto [index, group] : llvm::enumerate(report.groups)) {
+    std::string number = std::to_string(index + 1);
+    // AdamW has two of a type.
+    updates.addRow(
+        {number, group.optimizer, escape(group.ruleGroup),
+         std::to_string(group.members.size()),
+         llvm::join(
+             llvm::map_range(group.shape,
+                             [](int64_t dim) { return std::to_string(dim); }),
+             "x"),
+         getType(group, "weight"), getType(group, "gradient"),
+         getType(group, group.optimizer == "muon" ? "momentum" : "exp_avg"),
+         getType(group, "master"), formatNames(group.members)});
+    if (const auto &it = group.iteration)
+      iterations.addRow({number, it->side, it->compute, it->kind,
+                         std::to_string(it->steps), escape(it->why)});
+
+    std::optional<double> flops, dense, read, written, scratch;
+    std::string perParameter = "-", passes = "-";
+    if (group.iteration) {
+      flops = group.iteration->flops;
+      dense = group.iteration->denseFlops;
+    }
+    if (group.memory) {
+      read = getBytesRead(*group.memory);
+      written = getBytesWritten(*group.memory);
+      scratch = group.memory->scratchBytes;
+      perParameter = formatBytes((*read + *written) / group.parameters);
+      passes = std::to_string(group.memory->passes);
+    }
+    work.addRow({number, formatCount(group.parameters), formatFlops(flops),
+                 formatFlops(dense), formatBytes(read), formatBytes(written),
+                 perParameter, formatBytes(scratch), passes});
+  }
+
+  Sums sums(report);
+  std::optional<double> scratch;
+  if (report.totals)
+    scratch = report.totals->scratchBytes;
+  work.addRow({"all", formatCount(sums.parameters), formatFlops(sums.flops),
+               formatFlops(sums.denseFlops), formatBytes(sums.bytesRead),
+               formatBytes(sums.bytesWritten), "", formatBytes(scratch), ""});
+
+  os << "updates\n";
+  updates.print(os);
+  if (sums.flops) {
+    os << "\niterations\n";
+    iterations.print(os);
+  }
+  os << "\nwork of one step\n";
+  work.print(os);
+  if (report.totals)
+    os << "\n"
+       << sums.members << " tensors or parts of tensors, "
+       << llvm::format("%.0f", sums.matrices) << " matrices, "
+       << report.totals->slots << " slots\n";
+}
+
+//===----------------------------------------------------------------------===//
+// JSON
+//===----------------------------------------------------------------------===//
+
+/// Numbers are integers where they are whole.
+static llvm::json::Value toJson(double value) {
+  if (value == std::floor(value) && value < 0x1p63)
+    return static_cast<int64_t>(value);
+  return value;
+}
+
+/// Names come from files and need not be UTF-8.
+static std::string toUtf8(StringRef text) {
+  return llvm::json::isUTF8(text) ? text.str() : llvm::json::fixUTF8(text);
+}
+
+static void printMember(llvm::json::OStream &json,
+                        const StepReport::Member &member) {
+  if (!member.rows) {
+    json.value(toUtf8(member.tensor));
+    return;
+  }
+  json.object([&] {
+    json.attribute("tensor", toUtf8(member.tensor));
+    json.attribute("begin", member.begin);
+    json.attribute("end", member.end);
+    json.attribute("rows", member.rows);
+  });
+}
+
+static void printIteration(llvm::json::OStream &json,
+                           const StepReport::Iteration &iteration) {
+  json.attribute("side", iteration.side);
+  json.attribute("compute", iteration.compute);
+  json.attribute("iteration", iteration.kind);
+  json.attribute("restarts", llvm::json::Array(iteration.restarts));
+  json.attribute("steps", iteration.steps);
+  json.attribute("why", toUtf8(iteration.why));
+  json.attribute("flops", toJson(iteration.flops));
+  json.attribute("dense_flops", toJson(iteration.denseFlops));
+}
+
+static void printMemory(llvm::json::OStream &json,
+                        const StepReport::Memory &memory) {
+  json.attributeArray("streams", [&] {
+    for (const StepReport::Stream &stream : memory.streams)
+      json.object([&] {
+        json.attribute("stream", stream.name);
+        json.attribute("bytes_read", toJson(stream.bytesRead));
+        json.attribute("bytes_written", toJson(stream.bytesWritten));
+      });
+  });
+  json.attribute("bytes_read", toJson(getBytesRead(memory)));
+  json.attribute("bytes_written", toJson(getBytesWritten(memory)));
+  json.attribute("scratch_bytes", memory.scratchBytes);
+  json.attribute("passes", memory.passes);
+}
+
+static void printGroup(llvm::json::OStream &json,
+                       const StepReport::Group &group) {
+  bool isMuon = group.optimizer == "muon";
+  json.attribute("optimizer", group.optimizer);
+  json.attribute("rule_group", toUtf8(group.ruleGroup));
+  json.attributeArray("members", [&] {
+    for (const StepReport::Member &member : group.members)
+      printMember(json, member);
+  });
+  json.attribute("shape", llvm::json::Array(group.shape));
+  if (isMuon)
+    json.attribute("matrices", group.matrices);
+  json.attribute("parameters", group.parameters);
+  json.attributeObject("types", [&] {
+    for (const auto &[role, type] : group.types)
+      json.attribute(role, type);
+  });
+  if (group.iteration)
+    printIteration(json, *group.iteration);
+  if (group.memory) {
+    printMemory(json, *group.memory);
+    if (isMuon)
+      json.attribute("matrices_per_pass", group.memory->matricesPerPass);
+  }
+}
+
+void mlir::muon::printReportJson(const StepReport &report,
+                                 llvm::raw_ostream &os) {
+  llvm::json::OStream json(os, /*IndentSize=*/2);
+  Sums sums(report);
+  auto attribute = [&](StringRef key, std::optional<double> value) {
+    if (value)
+      json.attribute(key, toJson(*value));
+  };
+  json.object([&] {
+    json.attribute("format", "muon-report");
+    json.attribute("version", 1);
+    json.attributeArray("groups", [&] {
+      for (const StepReport::Group &group : report.groups)
+        json.object([&] { printGroup(json, group); });
+    });
+    json.attributeObject("totals", [&] {
+      json.attribute("members", sums.members);
+      json.attribute("matrices", toJson(sums.matrices));
+      json.attribute("parameters", toJson(sums.parameters));
+      attribute("flops", sums.flops);
+      attribute("dense_flops", sums.denseFlops);
+      attribute("bytes_read", sums.bytesRead);
+      attribute("bytes_written", sums.bytesWritten);
+      if (report.totals) {
+        json.attribute("scratch_bytes", report.totals->scratchBytes);
+        json.attribute("slots", report.totals->slots);
+      }
+    });
+  });
+  json.flush();
+  os << "\n";
+}
