@@ -4,7 +4,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Five compiled Newton-Schulz steps against PyTorch's, in one process.
 
-    benchmarks/torch_newton_schulz.py [--threads N] [--seconds S]
+    benchmarks/torch_newton_schulz.py [--threads N] [--seconds S] [--types f32 bf16]
 
 Needs PyTorch (Debian: python3-torch). PyTorch runs the three products per step
 as implementations of Muon write them, in f32 and in bf16; the compiled step
@@ -15,12 +15,17 @@ processors that cannot multiply it, and then only shown for completeness.
 """
 import argparse
 import ctypes
+import os
 import pathlib
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+
+# Threads of OpenMP that spin after PyTorch's elementwise work take the cores
+# from BLAS, whose threads are others: 1.5 to 2 times the time of its products.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import torch
 
@@ -99,8 +104,10 @@ def alternate(first, second, seconds):
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--seconds", type=float, default=6.0)
+    parser.add_argument("--types", nargs="+", default=["f32", "bf16"],
+                        choices=["f32", "bf16"])
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     runtime = ctypes.CDLL(str(BUILD / "lib" / "libmuon_runtime.so"))
@@ -110,7 +117,8 @@ def main() -> int:
     print(f"{'shape':>10} {'type':>5} {'torch':>9} {'compiled':>9} {'ratio':>6}"
           " {:>11}".format("difference"))
     with tempfile.TemporaryDirectory() as folder:
-        for name, dtype in (("f32", torch.float32), ("bf16", torch.bfloat16)):
+        for name in options.types:
+            dtype = {"f32": torch.float32, "bf16": torch.bfloat16}[name]
             for rows, cols in SHAPES:
                 source = pathlib.Path(folder) / f"{rows}x{cols}-{name}.mlir"
                 source.write_text(STEP.format(r=rows, c=cols, t=name))

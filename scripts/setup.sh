@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Installs every dependency, from Debian packages. Says nothing when all is
-# there. Needs root, or sudo, only if something is missing.
+# Installs every dependency, from Debian packages; with --benchmarks also
+# PyTorch, which only benchmarks compare with. Says nothing when all is there.
+# Needs root, or sudo, only if something is missing.
 set -euo pipefail
 
 packages=(
@@ -15,6 +16,13 @@ packages=(
   # Reference, demo
   python3 python3-numpy python3-sklearn python3-matplotlib
 )
+for argument in "$@"; do
+  if [ "$argument" != --benchmarks ]; then
+    echo "setup: error: expected --benchmarks or nothing, found '$argument'" >&2
+    exit 1
+  fi
+  packages+=(python3-torch)
+done
 
 missing=()
 for package in "${packages[@]}"; do

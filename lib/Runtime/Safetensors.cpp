@@ -576,6 +576,21 @@ const void *SafetensorsFile::data(const TensorInfo &info) const {
   return static_cast<const char *>(mapping) + dataOffset + info.begin;
 }
 
+void SafetensorsFile::read(const TensorInfo &info, void *to) const {
+  // Pages that were read count as ours for as long as they stay mapped.
+  constexpr uint64_t piece = 1 << 24;
+  const auto page = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+  auto *base = static_cast<char *>(mapping);
+  for (uint64_t offset = 0; offset < info.bytes(); offset += piece) {
+    uint64_t begin = dataOffset + info.begin + offset;
+    uint64_t bytes = std::min(piece, info.bytes() - offset);
+    std::memcpy(static_cast<char *>(to) + offset, base + begin, bytes);
+    // What other tensors have in these pages is mapped again when it is used.
+    uint64_t first = begin / page * page;
+    ::madvise(base + first, begin + bytes - first, MADV_DONTNEED);
+  }
+}
+
 //===----------------------------------------------------------------------===//
 // Writing
 //===----------------------------------------------------------------------===//

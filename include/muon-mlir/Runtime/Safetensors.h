@@ -117,6 +117,11 @@ public:
   /// be a multiple of the element size.
   const void *data(const TensorInfo &info) const;
 
+  /// Copies the data of one of tensors() to where there is room for it. Unlike
+  /// a copy from data(), this does not leave the file in memory as well. Only
+  /// with Mode::Data.
+  void read(const TensorInfo &info, void *to) const;
+
 private:
   SafetensorsFile() = default;
 

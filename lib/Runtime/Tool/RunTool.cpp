@@ -352,7 +352,7 @@ bool Runner::readTensor(BoundTensor &tensor, const SafetensorsFile &file) {
   }
   if (!allocate(tensor))
     return false;
-  std::memcpy(tensor.data, data, info.bytes);
+  file.read(*found, tensor.data);
   return true;
 }
 

@@ -17,6 +17,7 @@
 #include <csignal>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -336,6 +337,39 @@ TEST_F(SafetensorsTest, RoundTrip) {
               0u);
   }
   EXPECT_EQ(directory.size(), 1u);
+}
+
+TEST_F(SafetensorsTest, ReadsWithoutKeepingTheFileInMemory) {
+  // Bytes of files that are mapped and resident.
+  auto resident = [] {
+    std::ifstream file("/proc/self/statm");
+    uint64_t total = 0, all = 0, shared = 0;
+    file >> total >> all >> shared;
+    return shared * static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+  };
+  constexpr uint64_t large = (40 << 20) + 13;
+  std::vector<uint8_t> small = {1, 2, 3}, data(large);
+  for (size_t i = 0; i < large; ++i)
+    data[i] = uint8_t(i * 2654435761u >> 24);
+  ASSERT_TRUE(writeSafetensors(path,
+                               {{"a", DType::U8, {3}, small.data()},
+                                {"b", DType::U8, {large}, data.data()},
+                                {"c", DType::U8, {3}, small.data()}},
+                               {}, error))
+      << error;
+  auto file = SafetensorsFile::open(path, error);
+  ASSERT_NE(file, nullptr) << error;
+  std::vector<uint8_t> found(large), edge(3);
+  uint64_t before = resident();
+  file->read(*file->find("b"), found.data());
+  EXPECT_LT(resident(), before + (20 << 20));
+  EXPECT_TRUE(found == data);
+  for (const char *name : {"a", "c"}) {
+    file->read(*file->find(name), edge.data());
+    EXPECT_EQ(edge, small);
+  }
+  // What was dropped can still be looked at.
+  EXPECT_EQ(std::memcmp(file->data(*file->find("b")), data.data(), large), 0);
 }
 
 TEST_F(SafetensorsTest, RefusesToWrite) {
