@@ -4,14 +4,16 @@
 """The artifact by itself, loaded as any program may load it.
 
 docs/artifact.md says how. The host of this test is hostile: scratch memory is
-full of NaN, reports are, too, every buffer lies between guards, and products
-may only touch memory that the step was given.
+full of NaN, reports are, too, every buffer lies between guards, products may
+only touch memory that the step was given, and iterations of a parallel loop run
+in any order.
 """
 
 from __future__ import annotations
 
 import ctypes
 import json
+import random
 import shutil
 import subprocess
 from typing import Mapping
@@ -20,7 +22,7 @@ import numpy as np
 
 import grid
 from muon_reference import init_state
-from storage import BITS, Tensor
+from storage import BITS, Tensor, rounded
 from support import StepTestCase, gradients_for
 from tolerance import Comparison
 
@@ -32,21 +34,37 @@ _STATE = ("momentum", "exp_avg", "exp_avg_sq", "master")
 _POISON = 0xFF  # NaN in every floating-point type
 _GUARD, _GUARD_BYTES = 0xA5, 256
 
-_int32, _int64, _float = ctypes.c_int32, ctypes.c_int64, ctypes.c_float
+_int32, _int64, _double = ctypes.c_int32, ctypes.c_int64, ctypes.c_double
 _pointer = ctypes.c_void_p
-SSYRK = ctypes.CFUNCTYPE(None, _pointer, _int32, _int64, _int64, _float,
-                         _pointer, _int64, _pointer, _int64)
-SGEMM = ctypes.CFUNCTYPE(None, _pointer, _int64, _int64, _int64, _float,
-                         _pointer, _int64, _pointer, _int64, _float, _pointer,
-                         _int64)
+_function = ctypes.CFUNCTYPE
+SYMMETRIC_PRODUCT = _function(
+    None, _pointer, _int32, _int32, _int64, _int64, _int64, _double, _double,
+    _pointer, _pointer, _pointer, _pointer)
+COMMUTING_PRODUCT = _function(
+    None, _pointer, _int32, _int64, _int64, _double, _double, _double, _pointer,
+    _pointer, _pointer)
+SYMMETRIC_APPLY = _function(
+    None, _pointer, _int32, _int32, _int64, _int64, _int64, _double, _double,
+    _pointer, _pointer, _pointer, _pointer)
+BODY = _function(None, _pointer, _int64, _pointer)
+PARALLEL_FOR = _function(None, _pointer, _int64, BODY, _pointer, _int64, _int64,
+                         ctypes.POINTER(_pointer))
+
+# MuonProductType and MuonProductFlags.
+_COMPUTE = ("f32", "tf32", "bf16", "f16")
+_PRODUCT_STORAGE = ("F32", "F32", "BF16", "F16")
+_RIGHT, _HAS_FACTOR, _HAS_ADDEND, _F32_RESULT = 1, 2, 4, 8
 
 
 class HostApi(ctypes.Structure):
     """MuonHostApi of muon-mlir/Runtime/HostApi.h."""
 
     _fields_ = [("version", ctypes.c_uint32), ("size", ctypes.c_uint32),
-                ("context", _pointer), ("arena", _pointer), ("ssyrk", SSYRK),
-                ("sgemm", SGEMM)]
+                ("context", _pointer), ("arena", _pointer),
+                ("symmetric_product", SYMMETRIC_PRODUCT),
+                ("commuting_product", COMMUTING_PRODUCT),
+                ("symmetric_apply", SYMMETRIC_APPLY),
+                ("parallel_for", PARALLEL_FOR)]
 
 
 class Guarded:
@@ -79,31 +97,50 @@ class Host:
     def __init__(self):
         self.memory: list[Guarded] = []
         self.errors: list[str] = []
-        self.calls = {"ssyrk": 0, "sgemm": 0}
+        self.calls = {"symmetric_product": 0, "commuting_product": 0,
+                      "symmetric_apply": 0, "parallel_for": 0}
+        self.types: set[int] = set()
         self.context = 0x5EED
+        self.order = random.Random(7)
 
-    def matrix(self, what, address, rows, cols, ld) -> np.ndarray:
-        if ld < cols or rows < 1 or cols < 1:
-            raise ValueError(f"{what}: {rows}x{cols} with leading "
-                             f"dimension {ld}")
-        size = 4 * ((rows - 1) * ld + cols)
-        if not any(m.address <= address
-                   and address + size <= m.address + m.size
-                   for m in self.memory):
+    def array(self, what, address, shape, dtype) -> np.ndarray:
+        """The bits at an address, which are the step's."""
+        if min(shape) < 1:
+            raise ValueError(f"{what}: shape {shape}")
+        bits = BITS[dtype]
+        size = int(np.prod(shape)) * bits.itemsize
+        if address % bits.itemsize or not any(
+                m.address <= address and address + size <= m.address + m.size
+                for m in self.memory):
             raise ValueError(f"{what}: outside the step's memory")
-        flat = np.ctypeslib.as_array((ctypes.c_float * (size // 4)
-                                      ).from_address(address))
-        return np.lib.stride_tricks.as_strided(flat, (rows, cols),
-                                               (4 * ld, 4))
+        raw = np.ctypeslib.as_array((ctypes.c_uint8 * size
+                                     ).from_address(address))
+        return raw.view(bits).reshape(shape)
 
-    @staticmethod
-    def read(what, matrix) -> np.ndarray:
-        if not np.all(np.isfinite(matrix)):
+    def read(self, what, address, shape, dtype) -> np.ndarray:
+        values = Tensor(dtype, self.array(what, address, shape, dtype)).values()
+        if not np.all(np.isfinite(values)):
             raise ValueError(f"{what}: reads memory that was never written")
-        return matrix
+        return values.astype(np.float32)
 
-    def guarded_call(self, name, context, body) -> None:
+    def write(self, what, address, values, dtype) -> None:
+        self.array(what, address, values.shape, dtype)[:] = Tensor.of(
+            values, dtype).bits
+
+    def symmetric(self, what, address, shape, dtype) -> np.ndarray:
+        values = self.read(what, address, shape, dtype)
+        if not np.array_equal(values, values.transpose(0, 2, 1)):
+            raise ValueError(f"{what}: not symmetric")
+        return values
+
+    def factors(self, flags, address, batch) -> np.ndarray:
+        if not flags & _HAS_FACTOR:
+            return np.ones((batch, 1, 1), np.float32)
+        return self.read("factor", address, (batch, 1, 1), "F32")
+
+    def guarded_call(self, name, context, body, type=0) -> None:
         self.calls[name] += 1
+        self.types.add(type)
         try:
             if context != self.context:
                 raise ValueError("context was not passed back")
@@ -111,30 +148,81 @@ class Host:
         except Exception as error:  # pylint: disable=broad-except
             self.errors.append(f"{name}: {error}")
 
-    def ssyrk(self, context, transposed, n, k, alpha, x, ldx, c, ldc):
+    def symmetric_product(self, context, type, flags, batch, n, k, alpha, beta,
+                          factor, x, addend, out):
         def body():
-            X = self.matrix("X", x, *((k, n) if transposed else (n, k)), ldx)
-            X = self.read("X", X)
-            product = X.T @ X if transposed else X @ X.T
-            C = self.matrix("C", c, n, n, ldc)
-            upper = np.triu_indices(n)
-            C[upper] = (np.float32(alpha) * product)[upper]
-        self.guarded_call("ssyrk", context, body)
+            dtype, right = _PRODUCT_STORAGE[type], flags & _RIGHT
+            shape = (batch, k, n) if right else (batch, n, k)
+            X = rounded(self.read("x", x, shape, dtype), _COMPUTE[type])
+            if right:
+                X = X.transpose(0, 2, 1)
+            f = self.factors(flags, factor, batch).astype(np.float64)
+            C = (alpha * f * f).astype(np.float32) * (
+                X @ X.transpose(0, 2, 1))
+            if flags & _HAS_ADDEND:
+                C += np.float32(beta) * self.symmetric(
+                    "addend", addend, (batch, n, n), dtype)
+            elif beta != 0:
+                raise ValueError("beta without an addend")
+            upper = np.triu(C)
+            self.write("out", out, upper + np.triu(C, 1).transpose(0, 2, 1),
+                       dtype)
+        self.guarded_call("symmetric_product", context, body, type)
 
-    def sgemm(self, context, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc):
+    def commuting_product(self, context, type, batch, n, alpha, lhs_shift,
+                          rhs_shift, lhs, rhs, out):
         def body():
-            A = self.read("A", self.matrix("A", a, m, k, lda))
-            B = self.read("B", self.matrix("B", b, k, n, ldb))
-            C = self.matrix("C", c, m, n, ldc)
-            product = np.float32(alpha) * (A @ B)
-            if beta != 0:
-                product += np.float32(beta) * self.read("C", C)
-            C[:] = product
-        self.guarded_call("sgemm", context, body)
+            dtype, shape = _PRODUCT_STORAGE[type], (batch, n, n)
+            A = self.symmetric("lhs", lhs, shape, dtype)
+            B = self.symmetric("rhs", rhs, shape, dtype)
+            C = (rounded(A, _COMPUTE[type]) @ rounded(B, _COMPUTE[type])
+                 + np.float32(rhs_shift) * A + np.float32(lhs_shift) * B
+                 + np.float32(lhs_shift * rhs_shift) * np.eye(
+                     n, dtype=np.float32))
+            C = np.float32(alpha) * C
+            upper = np.triu(C)
+            self.write("out", out, upper + np.triu(C, 1).transpose(0, 2, 1),
+                       dtype)
+        self.guarded_call("commuting_product", context, body, type)
+
+    def symmetric_apply(self, context, type, flags, batch, m, n, alpha, beta,
+                        factor, s, x, out):
+        def body():
+            dtype, right = _PRODUCT_STORAGE[type], flags & _RIGHT
+            S = rounded(self.symmetric("s", s, (batch, m, m), dtype),
+                        _COMPUTE[type])
+            X = self.read("x", x, (batch, n, m) if right else (batch, m, n),
+                          dtype)
+            near = rounded(X, _COMPUTE[type])
+            product = near @ S if right else S @ near
+            f = self.factors(flags, factor, batch)
+            Y = f * (np.float32(beta) * X + np.float32(alpha) * product)
+            self.write("out", out, Y,
+                       "F32" if flags & _F32_RESULT else dtype)
+        self.guarded_call("symmetric_apply", context, body, type)
+
+    def parallel_for(self, context, count, body, data, num_sums, group, sums):
+        def run():
+            if count < 1 or group < 1 or count % group or num_sums < 0:
+                raise ValueError(f"{count} iterations in groups of {group}")
+            partial = np.zeros((count, max(num_sums, 1)), np.float64)
+            order = list(range(count))
+            self.order.shuffle(order)
+            for i in order:
+                body(data, i, partial[i].ctypes.data)
+            for number in range(num_sums):
+                total = np.zeros(count // group)
+                for i in range(count):
+                    total[i // group] += partial[i, number]
+                self.write("sums", sums[number], total, "F64")
+        self.guarded_call("parallel_for", context, run)
 
     def table(self, arena: Guarded) -> HostApi:
-        return HostApi(1, ctypes.sizeof(HostApi), self.context, arena.address,
-                       SSYRK(self.ssyrk), SGEMM(self.sgemm))
+        return HostApi(2, ctypes.sizeof(HostApi), self.context, arena.address,
+                       SYMMETRIC_PRODUCT(self.symmetric_product),
+                       COMMUTING_PRODUCT(self.commuting_product),
+                       SYMMETRIC_APPLY(self.symmetric_apply),
+                       PARALLEL_FOR(self.parallel_for))
 
 
 class Abi(StepTestCase):
@@ -150,6 +238,16 @@ class Abi(StepTestCase):
         keep["ids"] = Tensor.of(np.arange(5), "I64")
         rules["rules"].append({"match": "^fused$", "optimizer": "muon",
                                "split": [24, 8, 8], "iteration": "direct"})
+        # Both iterations, every arithmetic, and matrices of several chunks of a
+        # parallel loop.
+        for compute in ("f32", "tf32", "bf16", "f16"):
+            name = f"products.{compute}"
+            keep[name] = Tensor.of(np.linspace(-1, 1, 12 * 40).reshape(12, 40),
+                                   "F32")
+            rules["rules"].append({"match": f"^{name}$", "optimizer": "muon",
+                                   "compute": compute})
+        keep["chunks"] = Tensor.of(
+            np.linspace(-1, 1, 8 * 9000).reshape(8, 9000), "F32")
         return keep, kinds, rules
 
     def load(self, artifact):
@@ -237,7 +335,7 @@ class Abi(StepTestCase):
         library, manifest, step = self.load(artifact)
         self.assertEqual((manifest["format"], manifest["version"],
                           manifest["host_api"], manifest["target"]),
-                         ("muon-artifact", 1, 1, "cpu"))
+                         ("muon-artifact", 1, 2, "cpu"))
         self.assertEqual(manifest["frozen"], ["ids"])
 
         plan = artifact.plan
@@ -252,13 +350,15 @@ class Abi(StepTestCase):
             before = {"params": params, "grads": grads, "state": state}
             slots, buffers, reports = self.fill(manifest, before, scalars)
             host = Host()
-            host.memory = [arena, *buffers.values()]
+            host.memory = [arena, *buffers.values(),
+                           *(memory for _, memory in reports)]
             table = host.table(arena)
             done = step(ctypes.byref(table), (_pointer * len(slots))(*slots),
                         None)
             self.assertEqual(done, 0)
             self.assertEqual(host.errors[:5], [])
-            self.assertGreater(host.calls["ssyrk"], 0)
+            self.assertTrue(all(host.calls.values()), host.calls)
+            self.assertEqual(host.types, {0, 1, 2, 3})
 
             after: dict = {"params": dict(params), "grads": {},
                            "state": dict(state)}

@@ -313,7 +313,11 @@ private:
     auto type =
         LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(getContext()),
                                     {pointer, rewriter.getI64Type(), pointer});
+    // Two calls of one body have a function each.
+    auto module = op->getParentOfType<ModuleOp>();
     std::string name = (op.getCallee() + "_unpack").str();
+    for (int i = 0; module.lookupSymbol(name); ++i)
+      name = (op.getCallee() + "_unpack_" + Twine(i)).str();
     auto unpack = LLVM::LLVMFuncOp::create(rewriter, loc, name, type,
                                            LLVM::Linkage::Internal);
     Block *block = unpack.addEntryBlock(rewriter);

@@ -10,8 +10,19 @@ func.func @no_entry(%host: !llvm.ptr, %slots: !llvm.ptr, %stream: !llvm.ptr) {
 
 // -----
 
-func.func @call(%n: i64, %f: f32, %x: memref<4x4xf32>) {
+func.func @call(%t: i32, %n: i64, %f: f64, %x: memref<1x4x4xf32>) {
   // expected-error @+1 {{'muon.host_call' op expected to be inside an entry function}}
-  muon.host_call "sgemm"(%n, %n, %n, %f, %x, %n, %x, %n, %f, %x, %n) : i64, i64, i64, f32, memref<4x4xf32>, i64, memref<4x4xf32>, i64, f32, memref<4x4xf32>, i64
+  muon.host_call "commuting_product"(%t, %n, %n, %f, %f, %f, %x, %x, %x) : i32, i64, i64, f64, f64, f64, memref<1x4x4xf32>, memref<1x4x4xf32>, memref<1x4x4xf32>
+  return
+}
+
+// -----
+
+func.func @parallel() {
+  // expected-error @+1 {{'muon.parallel_call' op expected to be inside an entry function}}
+  muon.parallel_call @body() {count = 1 : i64, group = 1 : i64}
+  return
+}
+func.func private @body(%i: index) {
   return
 }

@@ -87,31 +87,32 @@ func.func @normalize(%s: memref<2xf64>, %u: memref<2xf64>, %f: memref<2xf32>) {
   return
 }
 
-// Members of a table, matrices of a member: matrix i·3 + j begins at element
-// j·20 of member i. A scalar is one matrix of one element.
+// One iteration for each of six matrices: number i of all is number i mod 3 of
+// member i / 3, and its sum goes to where the loop says. A scalar is one matrix
+// of one element.
 
 // CHECK-LABEL: func.func @sum_squares(
 // CHECK-SAME: %[[V:.+]]: !muon.table<2x3x4x5xbf16>, %[[S:.+]]: memref<6xf64>, %[[Z:.+]]: memref<f16>, %[[ZS:.+]]: memref<1xf64>)
-// CHECK-DAG: %[[C2:.+]] = arith.constant 2 : index
-// CHECK: scf.for %[[I:.+]] = %{{.+}} to %[[C2]] step
+// CHECK: muon.parallel sums(%[[S]] : memref<6xf64>) {
+// CHECK-NEXT: ^bb0(%[[I:.+]]: index, %[[SUM:.+]]: memref<f64>):
 // CHECK: %[[C3:.+]] = arith.constant 3 : index
-// CHECK: scf.for %[[J:.+]] = %{{.+}} to %[[C3]] step
-// CHECK: %[[I3:.+]] = arith.muli %[[I]], %[[C3]]
-// CHECK: %[[K:.+]] = arith.addi %[[I3]], %[[J]]
-// CHECK: %[[MEMBER:.+]] = muon.member %[[V]][%[[I]]] : !muon.table<2x3x4x5xbf16> -> memref<3x4x5xbf16>
+// CHECK: %[[K:.+]] = arith.divui %[[I]], %[[C3]]
+// CHECK: %[[J:.+]] = arith.remui %[[I]], %[[C3]]
+// CHECK: %[[MEMBER:.+]] = muon.member %[[V]][%[[K]]] : !muon.table<2x3x4x5xbf16> -> memref<3x4x5xbf16>
 // CHECK: %[[C20:.+]] = arith.constant 20 : index
 // CHECK: %[[AT:.+]] = arith.muli %[[J]], %[[C20]]
 // CHECK: %[[FLAT:.+]] = memref.reinterpret_cast %[[MEMBER]] to offset: [%[[AT]]], sizes: [20], strides: [1]
-// CHECK: %[[SUM:.+]] = memref.reinterpret_cast %[[S]] to offset: [%[[K]]], sizes: [], strides: []
-// CHECK: memref.store %{{.+}}, %[[SUM]][]
-// CHECK: linalg.generic {{.*}} iterator_types = ["reduction"]} ins(%[[FLAT]] : {{.*}}) outs(%[[SUM]] : {{.*}}) {
+// CHECK: linalg.generic {{.*}} iterator_types = ["reduction"]} ins(%[[FLAT]] : {{.*}}) outs(%[[SUM]] : memref<f64>) {
 // CHECK-NEXT: ^bb0(%[[X:.+]]: bf16, %[[ACC:.+]]: f64):
 // CHECK-NEXT: %[[W:.+]] = arith.extf %[[X]] : bf16 to f64
 // CHECK-NEXT: %[[WW:.+]] = arith.mulf %[[W]], %[[W]] : f64
 // CHECK-NEXT: %[[R:.+]] = arith.addf %[[ACC]], %[[WW]] : f64
 // CHECK-NEXT: linalg.yield %[[R]]
+// CHECK: } {count = 6 : i64, group = 1 : i64}
+// CHECK: muon.parallel sums(%[[ZS]] : memref<1xf64>) {
 // CHECK: %[[ZF:.+]] = memref.reinterpret_cast %[[Z]] to offset: [0], sizes: [1], strides: [1] : memref<f16> to memref<1xf16>
 // CHECK: linalg.generic {{.*}} ins(%[[ZF]] : memref<1xf16>)
+// CHECK: } {count = 1 : i64, group = 1 : i64}
 func.func @sum_squares(%v: !muon.table<2x3x4x5xbf16>, %s: memref<6xf64>, %z: memref<f16>, %t: memref<1xf64>) {
   muon.sum_squares value(%v : !muon.table<2x3x4x5xbf16>) sums(%s : memref<6xf64>)
   muon.sum_squares value(%z : memref<f16>) sums(%t : memref<1xf64>)
@@ -216,6 +217,33 @@ func.func @apply(%x: memref<1x4x5xf32>, %lr: memref<f32>, %wd: memref<f32>, %w: 
 // CHECK: linalg.yield
 func.func @adamw(%g: memref<f32>, %lr: memref<f32>, %wd: memref<f32>, %t: memref<i64>, %clip: memref<f32>, %w: memref<f32>, %m: memref<f32>, %v: memref<f32>) {
   muon.adamw_update gradient(%g : memref<f32>) lr(%lr : memref<f32>) weight_decay(%wd : memref<f32>) step(%t : memref<i64>) clip(%clip : memref<f32>) weight(%w : memref<f32>) exp_avg(%m : memref<f32>) exp_avg_sq(%v : memref<f32>) {eps = 0.125 : f64}
+  return
+}
+
+// An x of f16 takes 14 more of the exponent, so that small elements are normal
+// numbers, and the sum is of what it was before rounding.
+
+// CHECK-LABEL: func.func @momentum_f16(
+// CHECK: %[[BIAS:.+]] = arith.constant 1036 : i64
+// CHECK: arith.subi %{{.+}}, %[[BIAS]] : i64
+// CHECK: linalg.generic {{.*}} outs({{.*}} : memref<20xf32>, memref<20xf16>, memref<f64>) {
+// CHECK: %[[LOW:.+]] = arith.truncf %[[XI:.+]] : f32 to f16
+// CHECK-NEXT: %[[WIDE:.+]] = arith.extf %[[XI]] : f32 to f64
+// CHECK-NEXT: arith.mulf %[[WIDE]], %[[WIDE]] : f64
+// CHECK: linalg.yield %{{.+}}, %[[LOW]], %{{.+}} : f32, f16, f64
+func.func @momentum_f16(%beta: memref<f32>, %g: memref<4x5xf32>, %gs: memref<1xf64>, %ms: memref<1xf64>, %m: memref<4x5xf32>, %x: memref<1x4x5xf16>, %s: memref<1xf64>, %u: memref<1xf64>) {
+  muon.momentum gradient(%g : memref<4x5xf32>) gradient_sums(%gs : memref<1xf64>) momentum_sums(%ms : memref<1xf64>) beta(%beta : memref<f32>) momentum(%m : memref<4x5xf32>) x(%x : memref<1x4x5xf16>) sums(%s : memref<1xf64>) unit(%u : memref<1xf64>) {momentum_form = #muon.momentum_form<ema>, nesterov = false}
+  return
+}
+
+// One of bf16 or f32 does not.
+
+// CHECK-LABEL: func.func @momentum_bf16(
+// CHECK: %[[BIAS:.+]] = arith.constant 1022 : i64
+// CHECK: arith.subi %{{.+}}, %[[BIAS]] : i64
+// CHECK: linalg.generic {{.*}} outs({{.*}} : memref<20xf32>, memref<20xbf16>, memref<f64>) {
+func.func @momentum_bf16(%beta: memref<f32>, %g: memref<4x5xf32>, %gs: memref<1xf64>, %ms: memref<1xf64>, %m: memref<4x5xf32>, %x: memref<1x4x5xbf16>, %s: memref<1xf64>, %u: memref<1xf64>) {
+  muon.momentum gradient(%g : memref<4x5xf32>) gradient_sums(%gs : memref<1xf64>) momentum_sums(%ms : memref<1xf64>) beta(%beta : memref<f32>) momentum(%m : memref<4x5xf32>) x(%x : memref<1x4x5xbf16>) sums(%s : memref<1xf64>) unit(%u : memref<1xf64>) {momentum_form = #muon.momentum_form<ema>, nesterov = false}
   return
 }
 

@@ -147,3 +147,43 @@ TEST(IterationCost, LongMatricesGoToGramSpace) {
                 .iteration,
             Iteration::Direct);
 }
+
+// For every list of restarts: they cost the same wherever they are.
+TEST(IterationCost, FlopsFollowTheNumberOfRestarts) {
+  double m = 24, n = 100, cube = m * m * m, wide = 3 * m * m * n;
+  for (int64_t steps = 1; steps <= 6; ++steps)
+    for (unsigned set = 0; set < 1u << (steps - 1); ++set) {
+      SmallVector<int64_t> restarts;
+      for (int64_t step = 1; step < steps; ++step)
+        if (set >> (step - 1) & 1)
+          restarts.push_back(step);
+      EXPECT_DOUBLE_EQ(getIterationFlops(m, n, getCoefficients("you", steps),
+                                         getSegments(steps, restarts)),
+                       (4 * steps - 3) * cube + wide +
+                           restarts.size() * (wide - 3 * cube))
+          << formatRestarts(restarts);
+    }
+}
+
+// A step that shrinks what rounding left does not make rounding exact.
+TEST(IterationCost, ExpectedErrorIsAtLeastOneRounding) {
+  SmallVector<StepCoefficients> coefficients(4, {0.5, 0, 0});
+  EXPECT_DOUBLE_EQ(
+      getExpectedGramError(coefficients, getSegments(4, {}), Compute::F16),
+      0x1p-11);
+}
+
+// As many steps as muon.orthogonalize allows: segments of four.
+TEST(IterationCost, RestartsOfManySteps) {
+  auto coefficients = getCoefficients("keller_jordan", 100);
+  auto chosen = chooseRestarts(coefficients, Compute::F32);
+  EXPECT_EQ(chosen.size(), 24u);
+  EXPECT_LE(getExpectedGramError(coefficients, getSegments(100, chosen),
+                                 Compute::F32),
+            getAcceptableGramError(Compute::F32));
+}
+
+TEST(IterationCost, ListsForPeople) {
+  EXPECT_EQ(formatRestarts({}), "[]");
+  EXPECT_EQ(formatRestarts({1, 3}), "[1, 3]");
+}

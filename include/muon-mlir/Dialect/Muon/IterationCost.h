@@ -18,6 +18,7 @@
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/SmallVector.h"
 #include <array>
+#include <optional>
 #include <string>
 
 namespace mlir::muon {
@@ -64,7 +65,8 @@ SmallVector<int64_t> chooseRestarts(ArrayRef<StepCoefficients> coefficients,
 /// A list of restarts for people: `[1, 3]`.
 std::string formatRestarts(ArrayRef<int64_t> restarts);
 
-/// The iteration for an m×n matrix, m being the shorter side.
+/// The iteration for an m×n matrix, m being the shorter side; with `restarts`,
+/// the Gram iteration has these and not its own.
 struct IterationChoice {
   Iteration iteration;
   SmallVector<int64_t> restarts;
@@ -73,7 +75,8 @@ struct IterationChoice {
 };
 IterationChoice chooseIteration(int64_t m, int64_t n,
                                 ArrayRef<StepCoefficients> coefficients,
-                                Compute compute);
+                                Compute compute,
+                                std::optional<ArrayRef<int64_t>> restarts = {});
 
 } // namespace mlir::muon
 

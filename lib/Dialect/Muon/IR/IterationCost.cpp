@@ -141,7 +141,8 @@ std::string muon::formatRestarts(ArrayRef<int64_t> list) {
 
 IterationChoice muon::chooseIteration(int64_t m, int64_t n,
                                       ArrayRef<StepCoefficients> coefficients,
-                                      Compute compute) {
+                                      Compute compute,
+                                      std::optional<ArrayRef<int64_t>> given) {
   int64_t steps = coefficients.size();
   auto all = llvm::to_vector(llvm::seq<int64_t>(1, steps));
   double direct =
@@ -157,17 +158,18 @@ IterationChoice muon::chooseIteration(int64_t m, int64_t n,
     return choose(Iteration::Direct, {},
                   "bf16 does not hold the Gram iteration");
 
-  SmallVector<int64_t> restarts = chooseRestarts(coefficients, compute);
+  SmallVector<int64_t> restarts = given ? SmallVector<int64_t>(*given)
+                                        : chooseRestarts(coefficients, compute);
   SmallVector<IterationSegment> segments = getSegments(steps, restarts);
   double gram = getIterationFlops(m, n, coefficients, segments);
   std::string numbers =
-      llvm::formatv("{0:f3} of the direct iteration's FLOPs with restarts {1}",
-                    gram / direct, formatRestarts(restarts))
+      llvm::formatv("{0:f3} of the direct iteration's FLOPs", gram / direct)
           .str();
   // Products of small matrices reach less of a machine's speed.
   if (gram > 0.9 * direct)
     return choose(Iteration::Direct, {},
-                  "the Gram iteration would take " + numbers);
+                  "the Gram iteration would take " + numbers +
+                      " with restarts " + formatRestarts(restarts));
   return choose(
       Iteration::Gram, restarts,
       "it takes " + numbers +

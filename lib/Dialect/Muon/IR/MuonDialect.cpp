@@ -21,10 +21,6 @@ using namespace mlir::muon;
 
 namespace {
 
-/// Version of the dialect's bytecode. A reader accepts its own version and
-/// older ones; raise it when an operation, attribute or type changes.
-constexpr uint64_t kBytecodeVersion = 1;
-
 struct MuonDialectVersion : public DialectVersion {
   explicit MuonDialectVersion(uint64_t version) : version(version) {}
   uint64_t version;
@@ -35,7 +31,7 @@ struct MuonBytecodeInterface : public BytecodeDialectInterface {
       : BytecodeDialectInterface(dialect) {}
 
   void writeVersion(DialectBytecodeWriter &writer) const override {
-    writer.writeVarInt(kBytecodeVersion);
+    writer.writeVarInt(MuonDialect::kBytecodeVersion);
   }
 
   std::unique_ptr<DialectVersion>
@@ -43,10 +39,10 @@ struct MuonBytecodeInterface : public BytecodeDialectInterface {
     uint64_t version;
     if (failed(reader.readVarInt(version)))
       return nullptr;
-    if (version > kBytecodeVersion) {
+    if (version > MuonDialect::kBytecodeVersion) {
       reader.emitError() << "bytecode of the muon dialect has version "
                          << version << ", expected at most "
-                         << kBytecodeVersion;
+                         << MuonDialect::kBytecodeVersion;
       return nullptr;
     }
     return std::make_unique<MuonDialectVersion>(version);
@@ -54,6 +50,14 @@ struct MuonBytecodeInterface : public BytecodeDialectInterface {
 };
 
 } // namespace
+
+uint64_t MuonDialect::getBytecodeVersion(DialectBytecodeReader &reader) {
+  FailureOr<const DialectVersion *> version =
+      reader.getDialectVersion(getDialectNamespace());
+  if (failed(version))
+    return kBytecodeVersion;
+  return static_cast<const MuonDialectVersion *>(*version)->version;
+}
 
 void MuonDialect::initialize() {
   registerAttributes();

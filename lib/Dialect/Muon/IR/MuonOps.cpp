@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "muon-mlir/Dialect/Muon/IR/MuonOps.h"
+#include "mlir/Bytecode/BytecodeImplementation.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/Builders.h"
@@ -14,6 +15,7 @@
 #include "mlir/IR/TypeUtilities.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
 #include "llvm/ADT/SmallString.h"
+#include "llvm/ADT/StringMap.h"
 #include <cmath>
 #include <limits>
 
@@ -515,7 +517,78 @@ static void getInPlaceEffects(
   }
 }
 
+/// Attributes of operations in version 1 of the bytecode, which wrote them one
+/// after the other; a name ends in `?` where the attribute could be absent.
+static ArrayRef<StringRef> getVersion1Attributes(StringRef mnemonic) {
+  static const llvm::StringMap<SmallVector<StringRef>> attributes = {
+      {"sum_squares", {}},
+      {"look", {"skip_nonfinite?"}},
+      {"advance", {}},
+      {"update",
+       {"compute?", "eps?", "iteration?", "lr_multiplier?", "momentum_form?",
+        "nesterov?", "safety?", "scale?", "schedule", "side?", "steps?",
+        "transposed?"}},
+      {"adamw_update", {"beta1?", "beta2?", "eps?", "lr_multiplier?"}},
+      {"momentum", {"momentum_form", "nesterov"}},
+      {"normalize", {"eps", "safety"}},
+      {"orthogonalize",
+       {"compute?", "iteration?", "schedule", "side?", "steps"}},
+      {"polynomial_step", {"a", "b", "c", "side"}},
+      {"symmetric_product", {"alpha?", "beta?", "side"}},
+      {"symmetric_apply", {"beta?", "side"}},
+      {"apply", {"scale"}}};
+  auto entry = attributes.find(mnemonic);
+  return entry == attributes.end() ? ArrayRef<StringRef>()
+                                   : ArrayRef<StringRef>(entry->second);
+}
+
+/// Reads what writeProperties writes: a dictionary, so that an attribute with a
+/// default can be added without another version.
+template <typename OpT>
+static LogicalResult readInPlaceProperties(DialectBytecodeReader &reader,
+                                           OperationState &state) {
+  auto &properties = state.getOrAddProperties<typename OpT::Properties>();
+  auto emitError = [&] { return reader.emitError(); };
+  if (MuonDialect::getBytecodeVersion(reader) >= 2) {
+    DictionaryAttr attributes;
+    if (failed(reader.readAttribute(attributes)))
+      return failure();
+    return OpT::setPropertiesFromAttr(properties, attributes, emitError);
+  }
+  if (reader.getBytecodeVersion() < 6)
+    return reader.emitError(
+        "expected at least version 6 of the bytecode with version 1 of the "
+        "muon dialect");
+  NamedAttrList attributes;
+  StringRef name = OpT::getOperationName();
+  for (StringRef key :
+       getVersion1Attributes(name.drop_front(name.find('.') + 1))) {
+    Attribute value;
+    bool isOptional = key.consume_back("?");
+    if (failed(isOptional ? reader.readOptionalAttribute(value)
+                          : reader.readAttribute(value)))
+      return failure();
+    if (value)
+      attributes.append(key, value);
+  }
+  auto &segments = properties.operandSegmentSizes;
+  if (failed(reader.readSparseArray(MutableArrayRef(segments))))
+    return failure();
+  attributes.append(
+      OpT::getOperandSegmentSizeAttr(),
+      DenseI32ArrayAttr::get(reader.getContext(), ArrayRef<int32_t>(segments)));
+  return OpT::setPropertiesFromAttr(
+      properties, attributes.getDictionary(reader.getContext()), emitError);
+}
+
 #define MUON_IN_PLACE_OP(OpT)                                                  \
+  LogicalResult OpT::readProperties(DialectBytecodeReader &reader,             \
+                                    OperationState &state) {                   \
+    return readInPlaceProperties<OpT>(reader, state);                          \
+  }                                                                            \
+  void OpT::writeProperties(DialectBytecodeWriter &writer) {                   \
+    writer.writeAttribute(getPropertiesAsAttr(getContext(), getProperties())); \
+  }                                                                            \
   ParseResult OpT::parse(OpAsmParser &parser, OperationState &result) {        \
     return parseInPlaceOp<OpT>(parser, result);                                \
   }                                                                            \
@@ -674,6 +747,15 @@ LogicalResult ParallelOp::verify() {
 }
 
 LogicalResult ParallelCallOp::verify() {
+  // Captured buffers are handed on as addresses.
+  for (Type type : getCaptured().getTypes()) {
+    auto memref = dyn_cast<MemRefType>(type);
+    if (memref &&
+        (!memref.hasStaticShape() || !memref.getLayout().isIdentity()))
+      return emitOpError("expected captured memrefs to be static and "
+                         "contiguous, found ")
+             << type;
+  }
   return verifyParallel(*this, getCount(), getGroup(), getSums());
 }
 

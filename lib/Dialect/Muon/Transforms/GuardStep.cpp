@@ -48,8 +48,11 @@ static Value getBufferCondition(Operation &op) {
   Value condition;
   for (Operation &inner : *loop.getBody()) {
     auto inPlace = dyn_cast<InPlaceOpInterface>(inner);
-    if (!inPlace)
+    if (!inPlace) {
+      if (!isa<memref::AllocOp>(inner) && !isMemoryEffectFree(&inner))
+        return {};
       continue;
+    }
     if (Value own = getOwnCondition(inner)) {
       if (condition && own != condition)
         return {};

@@ -83,7 +83,8 @@ struct SelectIterationPass
     std::string reason = "as written";
     if (op.getIteration() == Iteration::Auto) {
       // Restarts without an iteration are those it would have.
-      IterationChoice choice = chooseIteration(m, n, coefficients, compute);
+      IterationChoice choice =
+          chooseIteration(m, n, coefficients, compute, op.getRestarts());
       reason = choice.reason;
       op.setIteration(choice.iteration);
       if (choice.iteration == Iteration::Direct)

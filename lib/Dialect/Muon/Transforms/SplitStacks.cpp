@@ -89,7 +89,9 @@ Chain::Chain(MomentumOp momentum) {
         found.insert(buffer->user_begin(), buffer->user_end());
   ops = found.takeVector();
   llvm::sort(ops, [](Operation *a, Operation *b) {
-    return a->getBlock() == b->getBlock() && a->isBeforeInBlock(b);
+    // Of several blocks, any order: such a chain is not splittable.
+    return a->getBlock() == b->getBlock() ? a->isBeforeInBlock(b)
+                                          : a->getBlock() < b->getBlock();
   });
 }
 

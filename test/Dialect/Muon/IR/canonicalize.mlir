@@ -70,3 +70,20 @@ func.func @addend(%x: tensor<1x4x4xf32>, %o: tensor<1x4x4xf32>) -> (tensor<1x4x4
   %1 = muon.symmetric_product x(%x : tensor<1x4x4xf32>) addend(%x : tensor<1x4x4xf32>) out(%o : tensor<1x4x4xf32>) {beta = 0.5 : f64, side = #muon.side<left>}
   return %0, %1 : tensor<1x4x4xf32>, tensor<1x4x4xf32>
 }
+
+// -----
+
+// What is left out is only the factor or the addend: products keep their
+// precision and constants.
+
+// CHECK-LABEL: func.func @tf32_stays(
+// CHECK: muon.symmetric_product x({{[^)]*}}) out({{.*}} {alpha = 2.000000e+00 : f64, beta = 0.000000e+00 : f64, side = #muon.side<left>, tf32}
+// CHECK: muon.symmetric_apply s({{[^)]*}}) x({{[^)]*}}) out({{.*}} {alpha = 2.500000e-01 : f64, beta = 3.000000e+00 : f64, side = #muon.side<left>, tf32}
+// CHECK: muon.orthogonalize x({{[^)]*}}) out({{.*}} restarts = array<i64: 1>
+func.func @tf32_stays(%x: tensor<1x4x4xf32>, %o: tensor<1x4x4xf32>) -> (tensor<1x4x4xf32>, tensor<1x4x4xf32>, tensor<1x4x4xf32>) {
+  %one = arith.constant dense<1.0> : tensor<1xf32>
+  %0 = muon.symmetric_product x(%x : tensor<1x4x4xf32>) addend(%x : tensor<1x4x4xf32>) factor(%one : tensor<1xf32>) out(%o : tensor<1x4x4xf32>) {alpha = 2.0 : f64, side = #muon.side<left>, tf32}
+  %1 = muon.symmetric_apply s(%x : tensor<1x4x4xf32>) x(%x : tensor<1x4x4xf32>) factor(%one : tensor<1xf32>) out(%o : tensor<1x4x4xf32>) {alpha = 0.25 : f64, beta = 3.0 : f64, side = #muon.side<left>, tf32}
+  %2 = muon.orthogonalize x(%x : tensor<1x4x4xf32>) factor(%one : tensor<1xf32>) out(%o : tensor<1x4x4xf32>) {schedule = #muon.schedule<you>, steps = 2 : i64, iteration = #muon.iteration<gram>, restarts = array<i64: 1>}
+  return %0, %1, %2 : tensor<1x4x4xf32>, tensor<1x4x4xf32>, tensor<1x4x4xf32>
+}

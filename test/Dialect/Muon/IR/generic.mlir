@@ -70,9 +70,12 @@ func.func @math_ops(
   // CHECK: "muon.symmetric_product"({{.*}}) <{alpha = 1.000000e+00 : f64, beta = 0.000000e+00 : f64, operandSegmentSizes = array<i32: 1, 0, 0, 1>, side = #muon.side<left>}> : (tensor<1x4x6xf32>, tensor<1x4x4xf32>) -> tensor<1x4x4xf32>
   %4 = muon.symmetric_product x(%x : tensor<1x4x6xf32>)
       out(%p : tensor<1x4x4xf32>) {side = #muon.side<left>}
-  // CHECK: "muon.symmetric_apply"({{.*}}) <{beta = 0.000000e+00 : f64, operandSegmentSizes = array<i32: 1, 1, 0, 1>, side = #muon.side<left>}> : (tensor<1x4x4xf32>, tensor<1x4x6xf32>, tensor<1x4x6xf32>) -> tensor<1x4x6xf32>
+  // CHECK: "muon.symmetric_apply"({{.*}}) <{alpha = 1.000000e+00 : f64, beta = 0.000000e+00 : f64, operandSegmentSizes = array<i32: 1, 1, 0, 1>, side = #muon.side<left>}> : (tensor<1x4x4xf32>, tensor<1x4x6xf32>, tensor<1x4x6xf32>) -> tensor<1x4x6xf32>
   %5 = muon.symmetric_apply s(%p : tensor<1x4x4xf32>) x(%x : tensor<1x4x6xf32>)
       out(%o : tensor<1x4x6xf32>) {side = #muon.side<left>}
+  // CHECK: "muon.commuting_product"({{.*}}) <{alpha = 1.000000e+00 : f64, lhs_shift = 0.000000e+00 : f64, operandSegmentSizes = array<i32: 1, 1, 1>, rhs_shift = 0.000000e+00 : f64}> : (tensor<1x4x4xf32>, tensor<1x4x4xf32>, tensor<1x4x4xf32>) -> tensor<1x4x4xf32>
+  %7 = muon.commuting_product lhs(%4 : tensor<1x4x4xf32>)
+      rhs(%4 : tensor<1x4x4xf32>) out(%p : tensor<1x4x4xf32>)
   // CHECK: "muon.apply"({{.*}}) <{operandSegmentSizes = array<i32: 1, 1, 1, 0, 1, 0, 0, 0>, scale = 2.000000e-01 : f64}> : (tensor<1x4x6xf32>, tensor<f32>, tensor<f32>, tensor<4x6xf32>) -> tensor<4x6xf32>
   %6 = muon.apply x(%x : tensor<1x4x6xf32>) lr(%a : tensor<f32>)
       weight_decay(%a : tensor<f32>) weight(%w : tensor<4x6xf32>)
@@ -88,13 +91,30 @@ func.func @runtime_ops(%table: !muon.table<2x4x6xf32>, %i: index) {
   %1 = muon.slot 3 : memref<f32>
   // CHECK: "muon.arena"() : () -> memref<64xi8>
   %2 = muon.arena : memref<64xi8>
+  // CHECK: "muon.slice"({{.*}}) : (!muon.table<2x4x6xf32>, index) -> !muon.table<1x4x6xf32>
+  %3 = muon.slice %table[%i] : !muon.table<2x4x6xf32> to !muon.table<1x4x6xf32>
   return
 }
 
 // CHECK: sym_name = "host_call"
-func.func @host_call(%t: i32, %n: i64, %alpha: f32, %x: memref<4x4xf32>) {
-  // CHECK: "muon.host_call"({{.*}}) <{callee = "ssyrk"}> : (i32, i64, i64, f32, memref<4x4xf32>, i64, memref<4x4xf32>, i64) -> ()
-  muon.host_call "ssyrk"(%t, %n, %n, %alpha, %x, %n, %x, %n)
-      : i32, i64, i64, f32, memref<4x4xf32>, i64, memref<4x4xf32>, i64
+func.func @host_call(%t: i32, %n: i64, %f: f64, %x: memref<1x4x4xf32>) {
+  // CHECK: "muon.host_call"({{.*}}) <{callee = "commuting_product"}> : (i32, i64, i64, f64, f64, f64, memref<1x4x4xf32>, memref<1x4x4xf32>, memref<1x4x4xf32>) -> ()
+  muon.host_call "commuting_product"(%t, %n, %n, %f, %f, %f, %x, %x, %x)
+      : i32, i64, i64, f64, f64, f64, memref<1x4x4xf32>, memref<1x4x4xf32>,
+        memref<1x4x4xf32>
   return
 }
+
+// CHECK: sym_name = "parallel"
+func.func @parallel(%x: memref<4xf32>, %s: memref<2xf64>) {
+  // CHECK: "muon.parallel"({{[^)]*}}) <{count = 4 : i64, group = 2 : i64}> ({
+  // CHECK: }) : (memref<2xf64>) -> ()
+  muon.parallel sums(%s : memref<2xf64>) {
+  ^bb0(%i: index, %p: memref<f64>):
+  } {count = 4 : i64, group = 2 : i64}
+  // CHECK: "muon.parallel_call"({{.*}}) <{callee = @body, count = 4 : i64, group = 2 : i64, operandSegmentSizes = array<i32: 1, 1>}> : (memref<4xf32>, memref<2xf64>) -> ()
+  muon.parallel_call @body(%x) : memref<4xf32> sums(%s : memref<2xf64>)
+      {count = 4 : i64, group = 2 : i64}
+  return
+}
+func.func private @body(memref<4xf32>, index, memref<f64>)

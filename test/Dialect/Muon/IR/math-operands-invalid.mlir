@@ -116,7 +116,7 @@ func.func @momentum_x(
     %g: tensor<4x6xf32>, %gs: tensor<1xf64>, %ms: tensor<1xf64>,
     %beta: tensor<f32>, %m: tensor<4x6xf32>, %x: tensor<4x6xf32>,
     %s: tensor<1xf64>, %u: tensor<1xf64>) {
-  // expected-error @below {{'muon.momentum' op operand #5 must be variadic of rank-3 tensor of f32 with a static, non-empty shape, but got 'tensor<4x6xf32>'}}
+  // expected-error @below {{'muon.momentum' op operand #5 must be variadic of rank-3 tensor of f32, bf16 or f16 with a static, non-empty shape, but got 'tensor<4x6xf32>'}}
   %0:4 = muon.momentum gradient(%g : tensor<4x6xf32>)
       gradient_sums(%gs : tensor<1xf64>) momentum_sums(%ms : tensor<1xf64>)
       beta(%beta : tensor<f32>) momentum(%m : tensor<4x6xf32>)
@@ -188,9 +188,9 @@ func.func @normalize_factor(
 
 // -----
 
-func.func @orthogonalize_x(%x: tensor<1x4x6xbf16>, %o: tensor<1x4x6xf32>) {
-  // expected-error @below {{'muon.orthogonalize' op operand #0 must be variadic of rank-3 tensor of f32 with a static, non-empty shape, but got 'tensor<1x4x6xbf16>'}}
-  %0 = muon.orthogonalize x(%x : tensor<1x4x6xbf16>) out(%o : tensor<1x4x6xf32>)
+func.func @orthogonalize_x(%x: tensor<1x4x6xf64>, %o: tensor<1x4x6xf32>) {
+  // expected-error @below {{'muon.orthogonalize' op operand #0 must be variadic of rank-3 tensor of f32, bf16 or f16 with a static, non-empty shape, but got 'tensor<1x4x6xf64>'}}
+  %0 = muon.orthogonalize x(%x : tensor<1x4x6xf64>) out(%o : tensor<1x4x6xf32>)
       {schedule = #muon.schedule<you>, steps = 5 : i64}
   return
 }
@@ -209,7 +209,7 @@ func.func @orthogonalize_factor(
 // -----
 
 func.func @orthogonalize_out(%x: tensor<1x4x6xf32>, %o: tensor<?x4x6xf32>) {
-  // expected-error @below {{'muon.orthogonalize' op operand #1 must be variadic of rank-3 tensor of f32 with a static, non-empty shape, but got 'tensor<?x4x6xf32>'}}
+  // expected-error @below {{'muon.orthogonalize' op operand #1 must be variadic of rank-3 tensor of f32, bf16 or f16 with a static, non-empty shape, but got 'tensor<?x4x6xf32>'}}
   %0 = muon.orthogonalize x(%x : tensor<1x4x6xf32>) out(%o : tensor<?x4x6xf32>)
       {schedule = #muon.schedule<you>, steps = 5 : i64}
   return
@@ -218,7 +218,7 @@ func.func @orthogonalize_out(%x: tensor<1x4x6xf32>, %o: tensor<?x4x6xf32>) {
 // -----
 
 func.func @polynomial_step_x(%x: tensor<1x4x0xf32>, %o: tensor<1x4x6xf32>) {
-  // expected-error @below {{'muon.polynomial_step' op operand #0 must be variadic of rank-3 tensor of f32 with a static, non-empty shape, but got 'tensor<1x4x0xf32>'}}
+  // expected-error @below {{'muon.polynomial_step' op operand #0 must be variadic of rank-3 tensor of f32, bf16 or f16 with a static, non-empty shape, but got 'tensor<1x4x0xf32>'}}
   %0 = muon.polynomial_step x(%x : tensor<1x4x0xf32>)
       out(%o : tensor<1x4x6xf32>) {a = 3.0 : f64, b = -4.0 : f64, c = 2.0 : f64,
       side = #muon.side<left>}
@@ -240,7 +240,7 @@ func.func @polynomial_step_factor(
 
 func.func @polynomial_step_out(
     %x: tensor<1x4x6xf32>, %o: !muon.stack<1x4x6xf32>) {
-  // expected-error @below {{'muon.polynomial_step' op operand #1 must be variadic of rank-3 tensor of f32 with a static, non-empty shape, but got '!muon.stack<1x4x6xf32>'}}
+  // expected-error @below {{'muon.polynomial_step' op operand #1 must be variadic of rank-3 tensor of f32, bf16 or f16 with a static, non-empty shape, but got '!muon.stack<1x4x6xf32>'}}
   %0 = muon.polynomial_step x(%x : tensor<1x4x6xf32>)
       out(%o : !muon.stack<1x4x6xf32>) {a = 3.0 : f64, b = -4.0 : f64,
       c = 2.0 : f64, side = #muon.side<left>}
@@ -250,7 +250,7 @@ func.func @polynomial_step_out(
 // -----
 
 func.func @symmetric_product_x(%x: memref<1x1x4x6xf32>, %o: tensor<1x4x4xf32>) {
-  // expected-error @below {{'muon.symmetric_product' op operand #0 must be variadic of rank-3 tensor of f32 with a static, non-empty shape, but got 'memref<1x1x4x6xf32>'}}
+  // expected-error @below {{'muon.symmetric_product' op operand #0 must be variadic of rank-3 tensor of f32, bf16 or f16 with a static, non-empty shape, but got 'memref<1x1x4x6xf32>'}}
   %0 = muon.symmetric_product x(%x : memref<1x1x4x6xf32>)
       out(%o : tensor<1x4x4xf32>) {side = #muon.side<left>}
   return
@@ -260,7 +260,7 @@ func.func @symmetric_product_x(%x: memref<1x1x4x6xf32>, %o: tensor<1x4x4xf32>) {
 
 func.func @symmetric_product_addend(
     %x: tensor<1x4x6xf32>, %c: memref<1x?x6xf32>, %o: tensor<1x4x4xf32>) {
-  // expected-error @below {{'muon.symmetric_product' op operand #1 must be variadic of rank-3 tensor of f32 with a static, non-empty shape, but got 'memref<1x?x6xf32>'}}
+  // expected-error @below {{'muon.symmetric_product' op operand #1 must be variadic of rank-3 tensor of f32, bf16 or f16 with a static, non-empty shape, but got 'memref<1x?x6xf32>'}}
   %0 = muon.symmetric_product x(%x : tensor<1x4x6xf32>)
       addend(%c : memref<1x?x6xf32>) out(%o : tensor<1x4x4xf32>)
       {side = #muon.side<left>}
@@ -281,7 +281,7 @@ func.func @symmetric_product_factor(
 // -----
 
 func.func @symmetric_product_out(%x: tensor<1x4x6xf32>, %o: tensor<4x6xf32>) {
-  // expected-error @below {{'muon.symmetric_product' op operand #1 must be variadic of rank-3 tensor of f32 with a static, non-empty shape, but got 'tensor<4x6xf32>'}}
+  // expected-error @below {{'muon.symmetric_product' op operand #1 must be variadic of rank-3 tensor of f32, bf16 or f16 with a static, non-empty shape, but got 'tensor<4x6xf32>'}}
   %0 = muon.symmetric_product x(%x : tensor<1x4x6xf32>)
       out(%o : tensor<4x6xf32>) {side = #muon.side<left>}
   return
@@ -289,10 +289,40 @@ func.func @symmetric_product_out(%x: tensor<1x4x6xf32>, %o: tensor<4x6xf32>) {
 
 // -----
 
+func.func @commuting_product_lhs(
+    %a: tensor<1x4x4xi32>, %b: tensor<1x4x4xf32>, %o: tensor<1x4x4xf32>) {
+  // expected-error @below {{'muon.commuting_product' op operand #0 must be variadic of rank-3 tensor of f32, bf16 or f16 with a static, non-empty shape, but got 'tensor<1x4x4xi32>'}}
+  %0 = muon.commuting_product lhs(%a : tensor<1x4x4xi32>)
+      rhs(%b : tensor<1x4x4xf32>) out(%o : tensor<1x4x4xf32>)
+  return
+}
+
+// -----
+
+func.func @commuting_product_rhs(
+    %a: tensor<1x4x4xf32>, %b: tensor<4x4xf32>, %o: tensor<1x4x4xf32>) {
+  // expected-error @below {{'muon.commuting_product' op operand #1 must be variadic of rank-3 tensor of f32, bf16 or f16 with a static, non-empty shape, but got 'tensor<4x4xf32>'}}
+  %0 = muon.commuting_product lhs(%a : tensor<1x4x4xf32>)
+      rhs(%b : tensor<4x4xf32>) out(%o : tensor<1x4x4xf32>)
+  return
+}
+
+// -----
+
+func.func @commuting_product_out(
+    %a: tensor<1x4x4xf32>, %b: tensor<1x4x4xf32>, %o: !muon.stack<1x4x4xf32>) {
+  // expected-error @below {{'muon.commuting_product' op operand #2 must be variadic of rank-3 tensor of f32, bf16 or f16 with a static, non-empty shape, but got '!muon.stack<1x4x4xf32>'}}
+  %0 = muon.commuting_product lhs(%a : tensor<1x4x4xf32>)
+      rhs(%b : tensor<1x4x4xf32>) out(%o : !muon.stack<1x4x4xf32>)
+  return
+}
+
+// -----
+
 func.func @symmetric_apply_s(
-    %s: tensor<1x4x6xbf16>, %x: tensor<1x4x6xf32>, %o: tensor<1x4x6xf32>) {
-  // expected-error @below {{'muon.symmetric_apply' op operand #0 must be variadic of rank-3 tensor of f32 with a static, non-empty shape, but got 'tensor<1x4x6xbf16>'}}
-  %0 = muon.symmetric_apply s(%s : tensor<1x4x6xbf16>) x(%x : tensor<1x4x6xf32>)
+    %s: tensor<1x4x4xf64>, %x: tensor<1x4x6xf32>, %o: tensor<1x4x6xf32>) {
+  // expected-error @below {{'muon.symmetric_apply' op operand #0 must be variadic of rank-3 tensor of f32, bf16 or f16 with a static, non-empty shape, but got 'tensor<1x4x4xf64>'}}
+  %0 = muon.symmetric_apply s(%s : tensor<1x4x4xf64>) x(%x : tensor<1x4x6xf32>)
       out(%o : tensor<1x4x6xf32>) {side = #muon.side<left>}
   return
 }
@@ -301,7 +331,7 @@ func.func @symmetric_apply_s(
 
 func.func @symmetric_apply_x(
     %s: tensor<1x4x4xf32>, %x: tensor<?x4x6xf32>, %o: tensor<1x4x6xf32>) {
-  // expected-error @below {{'muon.symmetric_apply' op operand #1 must be variadic of rank-3 tensor of f32 with a static, non-empty shape, but got 'tensor<?x4x6xf32>'}}
+  // expected-error @below {{'muon.symmetric_apply' op operand #1 must be variadic of rank-3 tensor of f32, bf16 or f16 with a static, non-empty shape, but got 'tensor<?x4x6xf32>'}}
   %0 = muon.symmetric_apply s(%s : tensor<1x4x4xf32>) x(%x : tensor<?x4x6xf32>)
       out(%o : tensor<1x4x6xf32>) {side = #muon.side<left>}
   return
@@ -323,7 +353,7 @@ func.func @symmetric_apply_factor(
 
 func.func @symmetric_apply_out(
     %s: tensor<1x4x4xf32>, %x: tensor<1x4x6xf32>, %o: tensor<1x4x0xf32>) {
-  // expected-error @below {{'muon.symmetric_apply' op operand #2 must be variadic of rank-3 tensor of f32 with a static, non-empty shape, but got 'tensor<1x4x0xf32>'}}
+  // expected-error @below {{'muon.symmetric_apply' op operand #2 must be variadic of rank-3 tensor of f32, bf16 or f16 with a static, non-empty shape, but got 'tensor<1x4x0xf32>'}}
   %0 = muon.symmetric_apply s(%s : tensor<1x4x4xf32>) x(%x : tensor<1x4x6xf32>)
       out(%o : tensor<1x4x0xf32>) {side = #muon.side<left>}
   return
@@ -334,7 +364,7 @@ func.func @symmetric_apply_out(
 func.func @apply_x(
     %x: !muon.stack<1x4x6xf32>, %lr: tensor<f32>, %wd: tensor<f32>,
     %w: tensor<4x6xf32>) {
-  // expected-error @below {{'muon.apply' op operand #0 must be variadic of rank-3 tensor of f32 with a static, non-empty shape, but got '!muon.stack<1x4x6xf32>'}}
+  // expected-error @below {{'muon.apply' op operand #0 must be variadic of rank-3 tensor of f32, bf16 or f16 with a static, non-empty shape, but got '!muon.stack<1x4x6xf32>'}}
   %0 = muon.apply x(%x : !muon.stack<1x4x6xf32>) lr(%lr : tensor<f32>)
       weight_decay(%wd : tensor<f32>) weight(%w : tensor<4x6xf32>)
       {scale = 1.0 : f64}

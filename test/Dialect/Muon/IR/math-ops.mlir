@@ -519,7 +519,7 @@ func.func @symmetric_product_memref_all(
 // CHECK-SAME:    %[[S:[a-z0-9]+]]: tensor<2x48x48xf32>,
 // CHECK-SAME:    %[[X:[a-z0-9]+]]: tensor<2x48x16xf32>,
 // CHECK-SAME:    %[[O:[a-z0-9]+]]: tensor<2x48x16xf32>)
-// CHECK:         %[[R:.+]] = muon.symmetric_apply s(%[[S]] : tensor<2x48x48xf32>) x(%[[X]] : tensor<2x48x16xf32>) out(%[[O]] : tensor<2x48x16xf32>) {beta = 3.000000e+00 : f64, side = #muon.side<left>}{{$}}
+// CHECK:         %[[R:.+]] = muon.symmetric_apply s(%[[S]] : tensor<2x48x48xf32>) x(%[[X]] : tensor<2x48x16xf32>) out(%[[O]] : tensor<2x48x16xf32>) {alpha = 1.000000e+00 : f64, beta = 3.000000e+00 : f64, side = #muon.side<left>}{{$}}
 // CHECK-NEXT:    return %[[R]] : tensor<2x48x16xf32>
 func.func @symmetric_apply_left(
     %s: tensor<2x48x48xf32>, %x: tensor<2x48x16xf32>,
@@ -534,7 +534,7 @@ func.func @symmetric_apply_left(
 // CHECK-SAME:    %[[S:[a-z0-9]+]]: tensor<2x16x16xf32>,
 // CHECK-SAME:    %[[X:[a-z0-9]+]]: tensor<2x48x16xf32>,
 // CHECK-SAME:    %[[O:[a-z0-9]+]]: tensor<2x48x16xf32>)
-// CHECK:         %[[R:.+]] = muon.symmetric_apply s(%[[S]] : tensor<2x16x16xf32>) x(%[[X]] : tensor<2x48x16xf32>) out(%[[O]] : tensor<2x48x16xf32>) {beta = 0.000000e+00 : f64, side = #muon.side<right>}{{$}}
+// CHECK:         %[[R:.+]] = muon.symmetric_apply s(%[[S]] : tensor<2x16x16xf32>) x(%[[X]] : tensor<2x48x16xf32>) out(%[[O]] : tensor<2x48x16xf32>) {alpha = 1.000000e+00 : f64, beta = 0.000000e+00 : f64, side = #muon.side<right>}{{$}}
 // CHECK-NEXT:    return %[[R]] : tensor<2x48x16xf32>
 func.func @symmetric_apply_right(
     %s: tensor<2x16x16xf32>, %x: tensor<2x48x16xf32>,
@@ -550,7 +550,7 @@ func.func @symmetric_apply_right(
 // CHECK-SAME:    %[[X:[a-z0-9]+]]: tensor<2x48x16xf32>,
 // CHECK-SAME:    %[[F:[a-z0-9]+]]: tensor<2xf32>,
 // CHECK-SAME:    %[[O:[a-z0-9]+]]: tensor<2x48x16xf32>)
-// CHECK:         %[[R:.+]] = muon.symmetric_apply s(%[[S]] : tensor<2x48x48xf32>) x(%[[X]] : tensor<2x48x16xf32>) factor(%[[F]] : tensor<2xf32>) out(%[[O]] : tensor<2x48x16xf32>) {beta = 3.000000e+00 : f64, side = #muon.side<left>}{{$}}
+// CHECK:         %[[R:.+]] = muon.symmetric_apply s(%[[S]] : tensor<2x48x48xf32>) x(%[[X]] : tensor<2x48x16xf32>) factor(%[[F]] : tensor<2xf32>) out(%[[O]] : tensor<2x48x16xf32>) {alpha = 1.000000e+00 : f64, beta = 3.000000e+00 : f64, side = #muon.side<left>}{{$}}
 // CHECK-NEXT:    return %[[R]] : tensor<2x48x16xf32>
 func.func @symmetric_apply_factor(
     %s: tensor<2x48x48xf32>, %x: tensor<2x48x16xf32>, %f: tensor<2xf32>,
@@ -566,7 +566,7 @@ func.func @symmetric_apply_factor(
 // CHECK-SAME:    %[[S:[a-z0-9]+]]: memref<2x48x48xf32>,
 // CHECK-SAME:    %[[X:[a-z0-9]+]]: memref<2x48x16xf32>,
 // CHECK-SAME:    %[[O:[a-z0-9]+]]: memref<2x48x16xf32>)
-// CHECK:         {{^ +}}muon.symmetric_apply s(%[[S]] : memref<2x48x48xf32>) x(%[[X]] : memref<2x48x16xf32>) out(%[[O]] : memref<2x48x16xf32>) {beta = 3.000000e+00 : f64, side = #muon.side<left>}{{$}}
+// CHECK:         {{^ +}}muon.symmetric_apply s(%[[S]] : memref<2x48x48xf32>) x(%[[X]] : memref<2x48x16xf32>) out(%[[O]] : memref<2x48x16xf32>) {alpha = 1.000000e+00 : f64, beta = 3.000000e+00 : f64, side = #muon.side<left>}{{$}}
 // CHECK-NEXT:    return{{$}}
 func.func @symmetric_apply_memref(
     %s: memref<2x48x48xf32>, %x: memref<2x48x16xf32>, %o: memref<2x48x16xf32>) {
@@ -581,7 +581,7 @@ func.func @symmetric_apply_memref(
 // CHECK-SAME:    %[[X:[a-z0-9]+]]: memref<2x48x16xf32>,
 // CHECK-SAME:    %[[F:[a-z0-9]+]]: memref<2xf32>,
 // CHECK-SAME:    %[[O:[a-z0-9]+]]: memref<2x48x16xf32>)
-// CHECK:         {{^ +}}muon.symmetric_apply s(%[[S]] : memref<2x48x48xf32>) x(%[[X]] : memref<2x48x16xf32>) factor(%[[F]] : memref<2xf32>) out(%[[O]] : memref<2x48x16xf32>) {beta = 3.000000e+00 : f64, side = #muon.side<left>}{{$}}
+// CHECK:         {{^ +}}muon.symmetric_apply s(%[[S]] : memref<2x48x48xf32>) x(%[[X]] : memref<2x48x16xf32>) factor(%[[F]] : memref<2xf32>) out(%[[O]] : memref<2x48x16xf32>) {alpha = 1.000000e+00 : f64, beta = 3.000000e+00 : f64, side = #muon.side<left>}{{$}}
 // CHECK-NEXT:    return{{$}}
 func.func @symmetric_apply_memref_factor(
     %s: memref<2x48x48xf32>, %x: memref<2x48x16xf32>, %f: memref<2xf32>,
@@ -813,5 +813,117 @@ func.func @apply_table_all(
       master(%master : !muon.table<2x48x16xf32>)
       update_sums(%us : memref<2xf64>) weight_sums(%ws : memref<2xf64>)
       {scale = 1.500000e+00 : f64}
+  return
+}
+
+// CHECK-LABEL: func.func @commuting_product(
+// CHECK-SAME:    %[[A:[a-z0-9]+]]: tensor<2x16x16xf32>, %[[B:[a-z0-9]+]]: tensor<2x16x16xf32>,
+// CHECK-SAME:    %[[O:[a-z0-9]+]]: tensor<2x16x16xf32>)
+// CHECK:         %[[R:.+]] = muon.commuting_product lhs(%[[A]] : tensor<2x16x16xf32>) rhs(%[[B]] : tensor<2x16x16xf32>) out(%[[O]] : tensor<2x16x16xf32>) {alpha = 1.000000e+00 : f64, lhs_shift = 0.000000e+00 : f64, rhs_shift = 0.000000e+00 : f64}{{$}}
+// CHECK-NEXT:    return %[[R]] : tensor<2x16x16xf32>
+func.func @commuting_product(
+    %a: tensor<2x16x16xf32>, %b: tensor<2x16x16xf32>,
+    %o: tensor<2x16x16xf32>) -> tensor<2x16x16xf32> {
+  %0 = muon.commuting_product lhs(%a : tensor<2x16x16xf32>)
+      rhs(%b : tensor<2x16x16xf32>) out(%o : tensor<2x16x16xf32>)
+  return %0 : tensor<2x16x16xf32>
+}
+
+// CHECK-LABEL: func.func @commuting_product_all(
+// CHECK:         muon.commuting_product {{.*}} {alpha = 5.000000e-01 : f64, lhs_shift = 3.000000e+00 : f64, rhs_shift = -2.000000e+00 : f64, tf32}{{$}}
+func.func @commuting_product_all(
+    %a: tensor<2x16x16xf32>, %o: tensor<2x16x16xf32>) -> tensor<2x16x16xf32> {
+  %0 = muon.commuting_product lhs(%a : tensor<2x16x16xf32>)
+      rhs(%a : tensor<2x16x16xf32>) out(%o : tensor<2x16x16xf32>)
+      {alpha = 0.5 : f64, lhs_shift = 3.0 : f64, rhs_shift = -2.0 : f64, tf32}
+  return %0 : tensor<2x16x16xf32>
+}
+
+// CHECK-LABEL: func.func @commuting_product_memref(
+// CHECK:         {{^ +}}muon.commuting_product lhs(%{{.+}} : memref<1x4x4xbf16>) rhs(%{{.+}} : memref<1x4x4xbf16>) out(%{{.+}} : memref<1x4x4xbf16>) {{{.*}}}{{$}}
+// CHECK-NEXT:    return{{$}}
+func.func @commuting_product_memref(
+    %a: memref<1x4x4xbf16>, %b: memref<1x4x4xbf16>, %o: memref<1x4x4xbf16>) {
+  muon.commuting_product lhs(%a : memref<1x4x4xbf16>)
+      rhs(%b : memref<1x4x4xbf16>) out(%o : memref<1x4x4xbf16>)
+  return
+}
+
+// Products of f16 and bf16; the last one may keep f32.
+
+// CHECK-LABEL: func.func @low_precision(
+// CHECK:         muon.momentum {{.*}} x(%{{.+}} : tensor<1x4x6xf16>)
+// CHECK:         muon.orthogonalize x(%{{.+}} : tensor<1x4x6xf16>) out(%{{.+}} : tensor<1x4x6xf32>)
+// CHECK:         muon.polynomial_step x(%{{.+}} : tensor<1x4x6xf16>) out(%{{.+}} : tensor<1x4x6xf16>)
+// CHECK:         muon.symmetric_product x(%{{.+}} : tensor<1x4x6xf16>) out(%{{.+}} : tensor<1x4x4xf16>)
+// CHECK:         muon.symmetric_apply s(%{{.+}} : tensor<1x4x4xf16>) x(%{{.+}} : tensor<1x4x6xf16>) out(%{{.+}} : tensor<1x4x6xf32>) {alpha = 2.500000e-01 : f64,
+// CHECK:         muon.apply x(%{{.+}} : tensor<1x4x6xbf16>)
+func.func @low_precision(
+    %g: tensor<4x6xbf16>, %s: tensor<1xf64>, %u: tensor<1xf64>,
+    %v: tensor<1xf64>, %beta: tensor<f32>, %m: tensor<4x6xf32>,
+    %x: tensor<1x4x6xf16>, %y: tensor<1x4x6xf16>, %p: tensor<1x4x4xf16>,
+    %o: tensor<1x4x6xf32>, %q: tensor<1x4x6xbf16>, %w: tensor<4x6xf32>) {
+  %0:4 = muon.momentum gradient(%g : tensor<4x6xbf16>)
+      gradient_sums(%s : tensor<1xf64>) momentum_sums(%s : tensor<1xf64>)
+      beta(%beta : tensor<f32>) momentum(%m : tensor<4x6xf32>)
+      x(%x : tensor<1x4x6xf16>) sums(%u : tensor<1xf64>)
+      unit(%v : tensor<1xf64>) {momentum_form = #muon.momentum_form<ema>,
+      nesterov = true}
+  %1 = muon.orthogonalize x(%x : tensor<1x4x6xf16>)
+      out(%o : tensor<1x4x6xf32>) {schedule = #muon.schedule<you>,
+      steps = 5 : i64, compute = #muon.compute<f16>}
+  %2 = muon.polynomial_step x(%x : tensor<1x4x6xf16>)
+      out(%y : tensor<1x4x6xf16>) {a = 3.0 : f64, b = -4.0 : f64, c = 2.0 : f64,
+      side = #muon.side<left>}
+  %3 = muon.symmetric_product x(%x : tensor<1x4x6xf16>)
+      out(%p : tensor<1x4x4xf16>) {side = #muon.side<left>}
+  %4 = muon.symmetric_apply s(%3 : tensor<1x4x4xf16>) x(%x : tensor<1x4x6xf16>)
+      out(%o : tensor<1x4x6xf32>) {alpha = 0.25 : f64, side = #muon.side<left>}
+  %5 = muon.apply x(%q : tensor<1x4x6xbf16>) lr(%beta : tensor<f32>)
+      weight_decay(%beta : tensor<f32>) weight(%w : tensor<4x6xf32>)
+      {scale = 1.0 : f64}
+  return
+}
+
+// CHECK-LABEL: func.func @tf32(
+// CHECK:         muon.orthogonalize {{.*}} {compute = #muon.compute<tf32>,
+// CHECK:         muon.polynomial_step {{.*}} side = #muon.side<left>, tf32}{{$}}
+// CHECK:         muon.symmetric_product {{.*}} side = #muon.side<left>, tf32}{{$}}
+// CHECK:         muon.symmetric_apply {{.*}} side = #muon.side<left>, tf32}{{$}}
+func.func @tf32(
+    %x: tensor<1x4x6xf32>, %p: tensor<1x4x4xf32>, %o: tensor<1x4x6xf32>) {
+  %0 = muon.orthogonalize x(%x : tensor<1x4x6xf32>)
+      out(%o : tensor<1x4x6xf32>) {schedule = #muon.schedule<you>,
+      steps = 5 : i64, compute = #muon.compute<tf32>}
+  %1 = muon.polynomial_step x(%x : tensor<1x4x6xf32>)
+      out(%o : tensor<1x4x6xf32>) {a = 3.0 : f64, b = -4.0 : f64, c = 2.0 : f64,
+      side = #muon.side<left>, tf32}
+  %2 = muon.symmetric_product x(%x : tensor<1x4x6xf32>)
+      out(%p : tensor<1x4x4xf32>) {side = #muon.side<left>, tf32}
+  %3 = muon.symmetric_apply s(%2 : tensor<1x4x4xf32>) x(%x : tensor<1x4x6xf32>)
+      out(%o : tensor<1x4x6xf32>) {side = #muon.side<left>, tf32}
+  return
+}
+
+// Restarts: every one allowed, none at all, and not said.
+
+// CHECK-LABEL: func.func @restarts(
+// CHECK:         muon.orthogonalize {{.*}} restarts = array<i64: 1, 2, 3, 4>,
+// CHECK:         muon.orthogonalize {{.*}} iteration = #muon.iteration<auto>, restarts = array<i64: 3>,
+// CHECK:         muon.orthogonalize {{.*}} iteration = #muon.iteration<direct>, restarts = array<i64>,
+// CHECK:         muon.orthogonalize {{.*}} iteration = #muon.iteration<gram>, schedule
+func.func @restarts(%x: tensor<1x4x6xf32>, %o: tensor<1x4x6xf32>) {
+  %0 = muon.orthogonalize x(%x : tensor<1x4x6xf32>) out(%o : tensor<1x4x6xf32>)
+      {schedule = #muon.schedule<you>, steps = 5 : i64,
+       iteration = #muon.iteration<gram>, restarts = array<i64: 1, 2, 3, 4>}
+  %1 = muon.orthogonalize x(%x : tensor<1x4x6xf32>) out(%o : tensor<1x4x6xf32>)
+      {schedule = #muon.schedule<you>, steps = 5 : i64,
+       restarts = array<i64: 3>}
+  %2 = muon.orthogonalize x(%x : tensor<1x4x6xf32>) out(%o : tensor<1x4x6xf32>)
+      {schedule = #muon.schedule<you>, steps = 5 : i64,
+       iteration = #muon.iteration<direct>, restarts = array<i64>}
+  %3 = muon.orthogonalize x(%x : tensor<1x4x6xf32>) out(%o : tensor<1x4x6xf32>)
+      {schedule = #muon.schedule<you>, steps = 5 : i64,
+       iteration = #muon.iteration<gram>}
   return
 }

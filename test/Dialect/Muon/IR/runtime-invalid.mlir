@@ -106,63 +106,88 @@ func.func @host_call_unknown(%n: i64) {
 // -----
 
 func.func @host_call_too_few(%n: i64) {
-  // expected-error @below {{'muon.host_call' op expected 8 arguments of 'ssyrk', found 1}}
+  // expected-error @below {{'muon.host_call' op expected 11 arguments of 'symmetric_product', found 1}}
+  muon.host_call "symmetric_product"(%n) : i64
+  return
+}
+
+// -----
+
+func.func @host_call_too_many(%t: i32, %n: i64, %f: f64, %p: memref<2x2xf32>) {
+  // expected-error @below {{'muon.host_call' op expected 9 arguments of 'commuting_product', found 10}}
+  muon.host_call "commuting_product"(%t, %n, %n, %f, %f, %f, %p, %p, %p, %p)
+      : i32, i64, i64, f64, f64, f64, memref<2x2xf32>, memref<2x2xf32>,
+        memref<2x2xf32>, memref<2x2xf32>
+  return
+}
+
+// -----
+
+func.func @host_call_not_i32(%t: i32, %n: i64, %f: f64, %p: memref<2x2xf32>) {
+  // expected-error @below {{'muon.host_call' op argument #1 expected i32, found 'i64'}}
+  muon.host_call "symmetric_apply"(%t, %n, %n, %n, %n, %f, %f, %p, %p, %p, %p)
+      : i32, i64, i64, i64, i64, f64, f64, memref<2x2xf32>, memref<2x2xf32>,
+        memref<2x2xf32>, memref<2x2xf32>
+  return
+}
+
+// -----
+
+func.func @host_call_not_i64(%t: i32, %n: i64, %i: index, %f: f64, %p: memref<2x2xf32>) {
+  // expected-error @below {{'muon.host_call' op argument #2 expected i64, found 'index'}}
+  muon.host_call "commuting_product"(%t, %n, %i, %f, %f, %f, %p, %p, %p)
+      : i32, i64, index, f64, f64, f64, memref<2x2xf32>, memref<2x2xf32>,
+        memref<2x2xf32>
+  return
+}
+
+// -----
+
+func.func @host_call_not_f64(%t: i32, %n: i64, %f: f64, %g: f32, %p: memref<2x2xf32>) {
+  // expected-error @below {{'muon.host_call' op argument #4 expected f64, found 'f32'}}
+  muon.host_call "commuting_product"(%t, %n, %n, %f, %g, %f, %p, %p, %p)
+      : i32, i64, i64, f64, f32, f64, memref<2x2xf32>, memref<2x2xf32>,
+        memref<2x2xf32>
+  return
+}
+
+// -----
+
+func.func @host_call_not_a_memref(%t: i32, %n: i64, %f: f64, %p: memref<2x2xf32>, %q: tensor<2x2xf32>) {
+  // expected-error @below {{'muon.host_call' op argument #7 expected a memref of floats, found 'tensor<2x2xf32>'}}
+  muon.host_call "commuting_product"(%t, %n, %n, %f, %f, %f, %p, %q, %p)
+      : i32, i64, i64, f64, f64, f64, memref<2x2xf32>, tensor<2x2xf32>,
+        memref<2x2xf32>
+  return
+}
+
+// -----
+
+func.func @host_call_memref_of_i32(%t: i32, %n: i64, %f: f64, %p: memref<2x2xf32>, %q: memref<2x2xi32>) {
+  // expected-error @below {{'muon.host_call' op argument #8 expected a memref of floats, found 'memref<2x2xi32>'}}
+  muon.host_call "commuting_product"(%t, %n, %n, %f, %f, %f, %p, %p, %q)
+      : i32, i64, i64, f64, f64, f64, memref<2x2xf32>, memref<2x2xf32>,
+        memref<2x2xi32>
+  return
+}
+
+// -----
+
+// What products once were.
+
+func.func @host_call_ssyrk(%n: i64) {
+  // expected-error @below {{'muon.host_call' op 'ssyrk' is not a function of the runtime}}
   muon.host_call "ssyrk"(%n) : i64
   return
 }
 
 // -----
 
-func.func @host_call_too_many(%i: i64, %f: f32, %p: memref<2x2xf32>) {
-  // expected-error @below {{'muon.host_call' op expected 11 arguments of 'sgemm', found 12}}
-  muon.host_call "sgemm"(%i, %i, %i, %f, %p, %i, %p, %i, %f, %p, %i, %i)
-      : i64, i64, i64, f32, memref<2x2xf32>, i64, memref<2x2xf32>, i64, f32,
-        memref<2x2xf32>, i64, i64
-  return
-}
+// The host's loop is called by muon.parallel_call, which knows its body.
 
-// -----
-
-func.func @host_call_not_i32(%i: i64, %f: f32, %p: memref<2x2xf32>) {
-  // expected-error @below {{'muon.host_call' op argument #0 expected i32, found 'i64'}}
-  muon.host_call "ssyrk"(%i, %i, %i, %f, %p, %i, %p, %i)
-      : i64, i64, i64, f32, memref<2x2xf32>, i64, memref<2x2xf32>, i64
-  return
-}
-
-// -----
-
-func.func @host_call_not_i64(%t: i32, %i: i64, %x: index, %f: f32, %p: memref<2x2xf32>) {
-  // expected-error @below {{'muon.host_call' op argument #2 expected i64, found 'index'}}
-  muon.host_call "ssyrk"(%t, %i, %x, %f, %p, %i, %p, %i)
-      : i32, i64, index, f32, memref<2x2xf32>, i64, memref<2x2xf32>, i64
-  return
-}
-
-// -----
-
-func.func @host_call_not_f32(%t: i32, %i: i64, %f: f64, %p: memref<2x2xf32>) {
-  // expected-error @below {{'muon.host_call' op argument #3 expected f32, found 'f64'}}
-  muon.host_call "ssyrk"(%t, %i, %i, %f, %p, %i, %p, %i)
-      : i32, i64, i64, f64, memref<2x2xf32>, i64, memref<2x2xf32>, i64
-  return
-}
-
-// -----
-
-func.func @host_call_not_a_memref(%t: i32, %i: i64, %f: f32, %p: tensor<2x2xf32>) {
-  // expected-error @below {{'muon.host_call' op argument #4 expected a memref of f32, found 'tensor<2x2xf32>'}}
-  muon.host_call "ssyrk"(%t, %i, %i, %f, %p, %i, %p, %i)
-      : i32, i64, i64, f32, tensor<2x2xf32>, i64, tensor<2x2xf32>, i64
-  return
-}
-
-// -----
-
-func.func @host_call_memref_of_bf16(%t: i32, %i: i64, %f: f32, %p: memref<2x2xf32>, %c: memref<2x2xbf16>) {
-  // expected-error @below {{'muon.host_call' op argument #6 expected a memref of f32, found 'memref<2x2xbf16>'}}
-  muon.host_call "ssyrk"(%t, %i, %i, %f, %p, %i, %c, %i)
-      : i32, i64, i64, f32, memref<2x2xf32>, i64, memref<2x2xbf16>, i64
+func.func @host_call_parallel_for(%n: i64) {
+  // expected-error @below {{'muon.host_call' op 'parallel_for' is not a function of the runtime}}
+  muon.host_call "parallel_for"(%n) : i64
   return
 }
 

@@ -990,3 +990,18 @@ func.func @adamw_table_all(
       lr_multiplier = 2.000000e+00 : f64}
   return
 }
+
+// CHECK-LABEL: func.func @update_restarts(
+// CHECK:         muon.update {{.*}} {{{.*}}iteration = #muon.iteration<gram>, {{.*}}restarts = array<i64: 1, 3>, {{.*}}}{{$}}
+func.func @update_restarts(
+    %g: tensor<4x6xf32>, %s: tensor<1xf64>, %lr: tensor<f32>,
+    %w: tensor<4x6xf32>, %m: tensor<4x6xf32>)
+    -> (tensor<4x6xf32>, tensor<4x6xf32>) {
+  %0:2 = muon.update gradient(%g : tensor<4x6xf32>)
+      gradient_sums(%s : tensor<1xf64>) momentum_sums(%s : tensor<1xf64>)
+      lr(%lr : tensor<f32>) weight_decay(%lr : tensor<f32>)
+      beta(%lr : tensor<f32>) weight(%w : tensor<4x6xf32>)
+      momentum(%m : tensor<4x6xf32>) {schedule = #muon.schedule<you>,
+      iteration = #muon.iteration<gram>, restarts = array<i64: 1, 3>}
+  return %0#0, %0#1 : tensor<4x6xf32>, tensor<4x6xf32>
+}

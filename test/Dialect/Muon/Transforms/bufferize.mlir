@@ -9,15 +9,16 @@
 // RUN: not grep -E 'memref.alloc\(.*memref<(5x3xf32|7xf32|i64|i1|f32|.*bf16)>' %t.mlir
 
 // What is allocated is the scratch of two Muon updates and nothing else. For
-// each: x, the result and four results between the five steps; two square
-// matrices per step; sums and units; factors.
+// each: x, the result and one between the two segments of the iteration, of two
+// and three steps; sums and units; factors. Each segment has a Gram matrix and
+// polynomials, Qs and Rs: 1 + 2 + 1 + 2 and 1 + 3 + 2 + 4 square matrices.
 // RUN: grep -o 'memref.alloc().*' %t.mlir | sort | uniq -c | FileCheck %s --check-prefix=SCRATCH
-// SCRATCH:      {{^ *10 .*}} memref<1x3x3xf32>
-// SCRATCH-NEXT: {{^ *6 .*}} memref<1x5x3xf32>
+// SCRATCH:      {{^ *16 .*}} memref<1x3x3xf32>
+// SCRATCH-NEXT: {{^ *3 .*}} memref<1x5x3xf32>
 // SCRATCH-NEXT: {{^ *1 .*}} memref<1xf32>
 // SCRATCH-NEXT: {{^ *2 .*}} memref<1xf64>
-// SCRATCH-NEXT: {{^ *10 .*}} memref<2x16x16xf32>
-// SCRATCH-NEXT: {{^ *6 .*}} memref<2x48x16xf32>
+// SCRATCH-NEXT: {{^ *16 .*}} memref<2x16x16xf32>
+// SCRATCH-NEXT: {{^ *3 .*}} memref<2x48x16xf32>
 // SCRATCH-NEXT: {{^ *1 .*}} memref<2xf32>
 // SCRATCH-NEXT: {{^ *2 .*}} memref<2xf64>
 // SCRATCH-NOT: {{.}}
@@ -34,6 +35,7 @@
 // CHECK-SAME: %[[WC:[a-z0-9]+]]: memref<7xf32>
 // CHECK: muon.momentum gradient(%[[GA]] : !muon.table<2x48x16xbf16>)
 // CHECK-SAME: momentum(%[[MA]] : !muon.table<2x48x16xf32>) x(%{{.+}} : memref<2x48x16xf32>)
+// CHECK: muon.commuting_product lhs(%{{.+}} : memref<2x16x16xf32>) rhs(%{{.+}} : memref<2x16x16xf32>) out(%{{.+}} : memref<2x16x16xf32>)
 // CHECK: muon.apply
 // CHECK-SAME: weight(%[[WA]] : !muon.table<2x48x16xbf16>) master(%[[MASTER]] : !muon.table<2x48x16xf32>)
 // CHECK: muon.adamw_update

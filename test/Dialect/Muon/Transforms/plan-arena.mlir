@@ -94,3 +94,95 @@ func.func @small(%b: i1) {
 func.func @none(%b: memref<3xi1>) {
   return
 }
+
+// -----
+
+// A buffer of a loop's body lives within one iteration, so that two of them
+// share memory: %1 is dead when %2 is written. What is alive across the loop
+// keeps its place throughout.
+
+// CHECK-LABEL: func.func @in_a_loop(
+// CHECK-NEXT: %[[ARENA:.+]] = muon.arena : memref<128xi8>
+// CHECK-NEXT: %[[O0:.+]] = arith.constant 0 : index
+// CHECK-NEXT: %[[B0:.+]] = memref.view %[[ARENA]][%[[O0]]][]
+// CHECK-NEXT: %[[O1:.+]] = arith.constant 64 : index
+// CHECK-NEXT: %[[B1:.+]] = memref.view %[[ARENA]][%[[O1]]][]
+// CHECK-NEXT: %[[O2:.+]] = arith.constant 64 : index
+// CHECK-NEXT: %[[B2:.+]] = memref.view %[[ARENA]][%[[O2]]][]
+// CHECK: scf.for
+// CHECK: linalg.fill {{.*}} outs(%[[B1]] :
+// CHECK: linalg.copy ins(%[[B1]] : {{.*}} outs(%[[B0]] :
+// CHECK: linalg.fill {{.*}} outs(%[[B2]] :
+// CHECK: linalg.copy ins(%[[B2]] : {{.*}} outs(%[[B0]] :
+func.func @in_a_loop(%f: f32, %n: index, %out: memref<16xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %0 = memref.alloc() : memref<16xf32>
+  linalg.fill ins(%f : f32) outs(%0 : memref<16xf32>)
+  scf.for %i = %c0 to %n step %c1 {
+    %1 = memref.alloc() : memref<16xf32>
+    linalg.fill ins(%f : f32) outs(%1 : memref<16xf32>)
+    linalg.copy ins(%1 : memref<16xf32>) outs(%0 : memref<16xf32>)
+    %2 = memref.alloc() : memref<16xf32>
+    linalg.fill ins(%f : f32) outs(%2 : memref<16xf32>)
+    linalg.copy ins(%2 : memref<16xf32>) outs(%0 : memref<16xf32>)
+  }
+  linalg.copy ins(%0 : memref<16xf32>) outs(%out : memref<16xf32>)
+  return
+}
+
+// -----
+
+// Loops one after the other use the same memory.
+
+// CHECK-LABEL: func.func @two_loops(
+// CHECK-NEXT: muon.arena : memref<64xi8>
+// CHECK-NEXT: arith.constant 0 : index
+// CHECK: arith.constant 0 : index
+func.func @two_loops(%f: f32, %n: index) {
+  scf.for %i = %n to %n step %n {
+    %0 = memref.alloc() : memref<16xf32>
+    linalg.fill ins(%f : f32) outs(%0 : memref<16xf32>)
+  }
+  scf.for %i = %n to %n step %n {
+    %0 = memref.alloc() : memref<16xf32>
+    linalg.fill ins(%f : f32) outs(%0 : memref<16xf32>)
+  }
+  return
+}
+
+// -----
+
+// What was allocated before a loop and is only used in it stays alive from its
+// first iteration to its last: an iteration may read what the one before wrote.
+
+// CHECK-LABEL: func.func @carried(
+// CHECK-NEXT: muon.arena : memref<128xi8>
+// CHECK: arith.constant 0 : index
+// CHECK: arith.constant 64 : index
+func.func @carried(%f: f32, %n: index) {
+  %0 = memref.alloc() : memref<16xf32>
+  scf.for %i = %n to %n step %n {
+    memref.store %f, %0[%i] : memref<16xf32>
+    %1 = memref.alloc() : memref<16xf32>
+    memref.store %f, %1[%i] : memref<16xf32>
+  }
+  return
+}
+
+// -----
+
+// A slice is a view.
+
+// CHECK-LABEL: func.func @slices(
+// CHECK-NEXT: muon.arena : memref<128xi8>
+// CHECK: arith.constant 0 : index
+// CHECK: arith.constant 64 : index
+func.func @slices(%f: f32, %i: index) {
+  %0 = memref.alloc() : memref<16xf32>
+  %1 = muon.slice %0[%i] : memref<16xf32> to memref<4xf32>
+  %2 = memref.alloc() : memref<16xf32>
+  linalg.fill ins(%f : f32) outs(%2 : memref<16xf32>)
+  linalg.fill ins(%f : f32) outs(%1 : memref<4xf32>)
+  return
+}

@@ -10,6 +10,7 @@
 // CHECK-SAME: %[[IN:.+]]: memref<37xf32>, %[[OUT:.+]]: memref<37xbf16>, %[[F:.+]]: f32)
 // CHECK-DAG: %[[C0:.+]] = arith.constant 0 : index
 // CHECK-DAG: %[[C32:.+]] = arith.constant 32 : index
+// CHECK-DAG: %[[C37:.+]] = arith.constant 37 : index
 // CHECK-DAG: %[[C16:.+]] = arith.constant 16 : index
 // CHECK: scf.for %[[I:.+]] = %[[C0]] to %[[C32]] step %[[C16]] {
 // CHECK: %[[X:.+]] = vector.load %[[IN]][%[[I]]] : memref<37xf32>, vector<16xf32>
@@ -22,10 +23,8 @@
 // CHECK: %[[T:.+]] = arith.truncf %[[S]] : vector<16xf32> to vector<16xbf16>
 // CHECK: vector.store %[[T]], %[[OUT]][%[[I]]] : memref<37xbf16>, vector<16xbf16>
 // CHECK: }
-// CHECK-DAG: %[[FROM:.+]] = arith.constant 32 : index
-// CHECK-DAG: %[[TO:.+]] = arith.constant 37 : index
-// CHECK-DAG: %[[ONE:.+]] = arith.constant 1 : index
-// CHECK: scf.for %[[J:.+]] = %[[FROM]] to %[[TO]] step %[[ONE]] {
+// CHECK: %[[ONE:.+]] = arith.constant 1 : index
+// CHECK: scf.for %[[J:.+]] = %[[C32]] to %[[C37]] step %[[ONE]] {
 // CHECK: memref.load %[[IN]][%[[J]]] : memref<37xf32>
 // CHECK: arith.addf %{{.+}}, %[[F]] : f32
 // CHECK: memref.store %{{.+}}, %[[OUT]][%[[J]]] : memref<37xbf16>
@@ -160,15 +159,14 @@ func.func @scalar_input(%n: memref<f32>, %out: memref<16xf32, strided<[1], offse
 #id2 = affine_map<(d0, d1) -> (d0, d1)>
 #scalar = affine_map<(d0) -> ()>
 
-// Left alone: two loops, a stride, a length that is not known, tensors, use of
-// the index, a maximum.
+// Left alone: two loops, a stride, tensors, use of the index, a maximum.
 
 // CHECK-LABEL: func.func @others(
 // CHECK-NOT: scf.for
-// CHECK-COUNT-6: linalg.generic
+// CHECK-COUNT-5: linalg.generic
 // CHECK-NOT: scf.for
 // CHECK: return
-func.func @others(%a: memref<4x4xf32>, %b: memref<16xf32, strided<[2]>>, %c: memref<?xf32>,
+func.func @others(%a: memref<4x4xf32>, %b: memref<16xf32, strided<[2]>>,
                   %d: tensor<16xf32>, %e: memref<16xindex>, %f: memref<16xf32>, %g: memref<f32>) -> tensor<16xf32> {
   linalg.generic {indexing_maps = [#id2], iterator_types = ["parallel", "parallel"]} outs(%a : memref<4x4xf32>) {
   ^bb0(%x: f32):
@@ -176,11 +174,6 @@ func.func @others(%a: memref<4x4xf32>, %b: memref<16xf32, strided<[2]>>, %c: mem
     linalg.yield %0 : f32
   }
   linalg.generic {indexing_maps = [#id], iterator_types = ["parallel"]} outs(%b : memref<16xf32, strided<[2]>>) {
-  ^bb0(%x: f32):
-    %0 = arith.negf %x : f32
-    linalg.yield %0 : f32
-  }
-  linalg.generic {indexing_maps = [#id], iterator_types = ["parallel"]} outs(%c : memref<?xf32>) {
   ^bb0(%x: f32):
     %0 = arith.negf %x : f32
     linalg.yield %0 : f32
@@ -201,4 +194,61 @@ func.func @others(%a: memref<4x4xf32>, %b: memref<16xf32, strided<[2]>>, %c: mem
     linalg.yield %0 : f32
   }
   return %r : tensor<16xf32>
+}
+
+// -----
+
+#id = affine_map<(d0) -> (d0)>
+#scalar = affine_map<(d0) -> ()>
+
+// A length that is known at run time: whole vectors up to length / 16 · 16, then
+// always a rest, which may be empty.
+
+// CHECK-LABEL: func.func @dynamic(
+// CHECK-SAME: %[[IN:.+]]: memref<?xf32>, %[[OUT:.+]]: memref<?xf32>, %[[S:.+]]: memref<f64>)
+// CHECK: %[[C0:.+]] = arith.constant 0 : index
+// CHECK: %[[LENGTH:.+]] = memref.dim %[[IN]], %[[C0]] : memref<?xf32>
+// CHECK: %[[C16:.+]] = arith.constant 16 : index
+// CHECK: %[[VECTORS:.+]] = arith.divui %[[LENGTH]], %[[C16]] : index
+// CHECK: %[[WHOLE:.+]] = arith.muli %[[VECTORS]], %{{.+}} : index
+// CHECK: %[[V:.+]] = scf.for %{{.+}} = %{{.+}} to %[[WHOLE]] step %{{.+}} iter_args(%{{.+}} = %{{.+}}) -> (vector<16xf64>) {
+// CHECK: vector.load %[[IN]]
+// CHECK: vector.store %{{.+}}, %[[OUT]]
+// CHECK: %[[SUM:.+]] = vector.reduction <add>, %[[V]]
+// CHECK: %[[ONE:.+]] = arith.constant 1 : index
+// CHECK: %[[TOTAL:.+]] = scf.for %{{.+}} = %[[WHOLE]] to %[[LENGTH]] step %[[ONE]] iter_args(%{{.+}} = %[[SUM]]) -> (f64) {
+// CHECK: memref.load %[[IN]]
+// CHECK: memref.store %{{.+}}, %[[OUT]]
+// CHECK: %[[NEW:.+]] = arith.addf %{{.+}}, %[[TOTAL]] : f64
+// CHECK: memref.store %[[NEW]], %[[S]][]
+// CHECK-NOT: linalg
+func.func @dynamic(%in: memref<?xf32>, %out: memref<?xf32>, %s: memref<f64>) {
+  linalg.generic {indexing_maps = [#id, #id, #scalar], iterator_types = ["reduction"]} ins(%in : memref<?xf32>) outs(%out, %s : memref<?xf32>, memref<f64>) {
+  ^bb0(%x: f32, %y: f32, %a: f64):
+    %0 = arith.extf %x : f32 to f64
+    %1 = arith.addf %a, %0 : f64
+    linalg.yield %x, %1 : f32, f64
+  }
+  return
+}
+
+// -----
+
+#id = affine_map<(d0) -> (d0)>
+#scalar = affine_map<(d0) -> ()>
+
+// The length is that of an operand that has one for each iteration, not of a
+// number; it may have any offset.
+
+// CHECK-LABEL: func.func @dynamic_output_only(
+// CHECK-SAME: %[[N:.+]]: memref<f32>, %[[OUT:.+]]: memref<?xf32, strided<[1], offset: ?>>)
+// CHECK: memref.dim %[[OUT]], %{{.+}} : memref<?xf32, strided<[1], offset: ?>>
+// CHECK: vector.store %{{.+}}, %[[OUT]]
+// CHECK: memref.store %{{.+}}, %[[OUT]]
+func.func @dynamic_output_only(%n: memref<f32>, %out: memref<?xf32, strided<[1], offset: ?>>) {
+  linalg.generic {indexing_maps = [#scalar, #id], iterator_types = ["parallel"]} ins(%n : memref<f32>) outs(%out : memref<?xf32, strided<[1], offset: ?>>) {
+  ^bb0(%x: f32, %y: f32):
+    linalg.yield %x : f32
+  }
+  return
 }

@@ -7,6 +7,11 @@ func.func @own_operations(%t: memref<i64>, %s: !muon.table<2x4xf32>, %sums: memr
     // expected-error @+1 {{'muon.sum_squares' op should have been lowered to loops in phase 'loops'}}
     muon.sum_squares value(%s : !muon.table<2x4xf32>) sums(%sums : memref<2xf64>)
   }
+  muon.parallel {
+  ^bb0(%j: index):
+    // expected-error @+1 {{'muon.advance' op should have been lowered to loops in phase 'loops'}}
+    muon.advance step(%t : memref<i64>)
+  } {count = 2 : i64, group = 1 : i64}
   return
 }
 
@@ -17,5 +22,9 @@ func.func @own_operations(%t: memref<i64>, %s: !muon.table<2x4xf32>, %sums: memr
 func.func @fine(%s: !muon.table<2x4xf32>, %i: index) {
   %0 = muon.member %s[%i] : !muon.table<2x4xf32> -> memref<4xf32>
   %1 = muon.arena : memref<64xi8>
+  %2 = muon.slice %s[%i] : !muon.table<2x4xf32> to !muon.table<1x4xf32>
+  muon.parallel {
+  ^bb0(%j: index):
+  } {count = 2 : i64, group = 1 : i64}
   return
 }

@@ -42,6 +42,7 @@ class Muon_InPlaceOp<string mnemonic, list<string> groups, int firstDestination,
         DeclareOpInterfaceMethods<InferTypeOpInterface>,
         DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
   let results = (outs Variadic<AnyType>:$results);
+  let useCustomPropertiesEncoding = 1;
   let hasCustomAssemblyFormat = 1;
   let hasVerifier = 1;
 

@@ -54,6 +54,11 @@ def Muon_Dialect : Dialect {
     static constexpr ::llvm::StringLiteral kEntry = "muon.entry";
     /// Name of the module attribute that lists tensors a step leaves alone.
     static constexpr ::llvm::StringLiteral kFrozen = "muon.frozen";
+    /// Version of the dialect's bytecode. A reader accepts its own version and
+    /// older ones; raise it when what is written changes.
+    static constexpr uint64_t kBytecodeVersion = 2;
+    /// The version that `reader`'s file was written with.
+    static uint64_t getBytecodeVersion(::mlir::DialectBytecodeReader &reader);
     /// Name of the attribute of an update that says, for people, how it is
     /// computed and why.
     static constexpr ::llvm::StringLiteral kWhy = "muon.why";

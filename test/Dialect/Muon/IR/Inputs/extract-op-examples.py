@@ -10,8 +10,9 @@
 
 Each example becomes a function whose arguments are the values that the example
 uses but does not define, with the types that the example prints, and a CHECK
-line that expects the operation. An operation without an example, or whose
-example does not contain it, is an error.
+line that expects the operation. The body that muon.parallel_call names is
+declared. An operation without an example, or whose example does not contain it,
+is an error.
 """
 
 import re
@@ -20,6 +21,8 @@ import sys
 OP = re.compile(r"^def \w+ *: *Muon_\w*Op<\s*\"([a-z_0-9]+)\"", re.MULTILINE)
 EXAMPLE = re.compile(r"^ *Example:\s*```mlir\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 VALUE = r"%\w+"
+BLOCK = re.compile(r"^\^\w+\((.*)\):$")
+BODY = re.compile(r"muon\.parallel_call @(\w+)\(")
 
 
 def split_types(text):
@@ -37,17 +40,20 @@ def split_types(text):
     return [t.strip() for t in types]
 
 
-def types_of_values(text):
+def types_of_values(text, defined):
     """Maps the values that one operation uses to their printed types."""
     types = {}
 
     def bind(values, printed):
+        # Of what the example defines, an operation need not print every type.
+        if all(value in defined for value in values):
+            return
         if len(values) != len(printed):
             sys.exit(f"{len(values)} values but {len(printed)} types in: {text}")
         types.update(zip(values, printed))
 
     # Groups, `name(%a, %b : t0, t1)`. What remains is `%a, %b … : t0, t1`.
-    group = re.compile(rf"\(((?:{VALUE}[, ]*)+) : ((?:[^()]|\([^()]*\))*)\)")
+    group = re.compile(rf"\w+\(((?:{VALUE}[, ]*)+) : ((?:[^()]|\([^()]*\))*)\)")
     for values, printed in group.findall(text):
         bind(re.findall(VALUE, values), split_types(printed))
     rest = group.sub("", text)
@@ -58,8 +64,17 @@ def types_of_values(text):
     operands, colon, printed = rest.partition(" : ")
     values = re.findall(VALUE, operands)
     if values:
-        bind(values, split_types(printed.split(" -> ")[0]))
+        bind(values, split_types(re.split(" -> | to ", printed)[0]))
     return types
+
+
+def declare_body(line, arguments):
+    """The declaration of the function that a muon.parallel_call names."""
+    captured, _, sums = line.partition(" sums(")
+    types = [arguments[value] for value in re.findall(VALUE, captured)]
+    types += ["index"] + ["memref<f64>"] * len(re.findall(VALUE, sums))
+    name = BODY.search(line).group(1)
+    return f"func.func private @{name}({', '.join(types)})\n"
 
 
 def main(paths):
@@ -78,13 +93,19 @@ def main(paths):
             lines = [line.strip() for line in example.group(1).splitlines()]
             if not any(re.search(rf"\bmuon\.{op}\b", line) for line in lines):
                 sys.exit(f"{path}: the example of muon.{op} does not contain it")
-            defined, arguments = set(), {}
+            defined, arguments, bodies = set(), {}, ""
             for line in lines:
-                results, assign, body = line.rpartition(" = muon.")
-                for value, printed in types_of_values("muon." + body).items():
+                block = BLOCK.match(line)
+                if block:
+                    defined.update(re.findall(VALUE, block.group(1)))
+                    continue
+                results, body = re.match(rf"((?:{VALUE}[, ]*)+ = )?(.*)", line).groups()
+                for value, printed in types_of_values(body, defined).items():
                     if value not in defined:
                         arguments.setdefault(value, printed)
-                defined.update(re.findall(VALUE, results))
+                defined.update(re.findall(VALUE, results or ""))
+                if BODY.search(line):
+                    bodies += declare_body(line, arguments)
             signature = ", ".join(f"{v}: {t}" for v, t in arguments.items())
             modules.append(
                 f"// CHECK-LABEL: func.func @{op}(\n"
@@ -92,6 +113,7 @@ def main(paths):
                 f"func.func @{op}({signature}) attributes {{muon.entry}} {{\n"
                 + "".join(f"  {line}\n" for line in lines)
                 + "  return\n}\n"
+                + bodies
             )
     if not modules:
         sys.exit("no operation found")
