@@ -79,5 +79,6 @@ if [ "$sanitize" -eq 1 ]; then
   step scripts/build.sh asan
   suite "unit tests (asan)" scripts/run-unit-tests.py build/asan
   suite "lit tests (asan)" scripts/run-lit.py build/asan
+  suite "fuzz (60 s each)" scripts/fuzz.sh 60
 fi
 finish

@@ -13,6 +13,7 @@
 #include "muon-mlir/Tools/InitAll.h"
 #include "muon-mlir/Tools/Support.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/MemoryBuffer.h"
 
 using namespace mlir;
@@ -32,6 +33,9 @@ static llvm::Error checkInput(StringRef path) {
 }
 
 int mlir::muon::optMain(int argc, char **argv) {
+  // Upstream's code does this too, but not on the main thread, and the stack of
+  // the signal handlers belongs to a thread.
+  llvm::InitLLVM init(argc, argv);
   addVersionPrinter();
   DialectRegistry registry;
   muon::registerAllDialects(registry);

@@ -8,6 +8,7 @@
 
 #include "muon-mlir/Tools/ReadModule.h"
 #include "mlir/Bytecode/BytecodeReader.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/BuiltinTypes.h"
@@ -237,6 +238,27 @@ LogicalResult mlir::muon::checkLimits(ModuleOp module, const Limits &limits) {
   return failure(result.wasInterrupted());
 }
 
+/// Checks what a verifier of upstream's assumes: MLIR 22.1 takes the buffer of
+/// a tensor for a memref, which a table of this dialect is not.
+static LogicalResult checkConversions(ModuleOp module) {
+  auto check = [](Operation *op, Type tensor, Type buffer) -> WalkResult {
+    if (!isa<TensorType>(tensor) || isa<BaseMemRefType>(buffer))
+      return WalkResult::advance();
+    return op->emitError() << "expected the buffer of " << tensor
+                           << " to be a memref, found " << buffer;
+  };
+  WalkResult result = module->walk([&](Operation *op) {
+    if (auto toTensor = dyn_cast<bufferization::ToTensorOp>(op))
+      return check(op, toTensor.getResult().getType(),
+                   toTensor.getBuffer().getType());
+    if (auto toBuffer = dyn_cast<bufferization::ToBufferOp>(op))
+      return check(op, toBuffer.getTensor().getType(),
+                   toBuffer.getBuffer().getType());
+    return WalkResult::advance();
+  });
+  return failure(result.wasInterrupted());
+}
+
 //===----------------------------------------------------------------------===//
 // Bytecode
 //===----------------------------------------------------------------------===//
@@ -384,7 +406,7 @@ OwningOpRef<ModuleOp> mlir::muon::readModule(llvm::SourceMgr &sourceMgr,
   OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(
       *text, ParserConfig(&context, /*verifyAfterParse=*/false));
   if (!module || failed(checkLimits(*module, limits)) ||
-      failed(verify(*module)))
+      failed(checkConversions(*module)) || failed(verify(*module)))
     return {};
   return module;
 }

@@ -6,16 +6,6 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "mlir/IR/DialectRegistry.h"
-#include "mlir/Tools/mlir-opt/MlirOptMain.h"
-#include "muon-mlir/Tools/InitAll.h"
-#include "muon-mlir/Tools/Support.h"
+#include "muon-mlir/Tools/OptMain.h"
 
-int main(int argc, char **argv) {
-  mlir::muon::addVersionPrinter();
-  mlir::DialectRegistry registry;
-  mlir::muon::registerAllDialects(registry);
-  mlir::muon::registerAllPasses();
-  return mlir::asMainReturnCode(mlir::MlirOptMain(
-      argc, argv, "muon-opt: passes for optimizer steps\n", registry));
-}
+int main(int argc, char **argv) { return mlir::muon::optMain(argc, argv); }

@@ -13,6 +13,7 @@
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 using namespace llvm;
 using namespace mlir::muon;
@@ -26,8 +27,8 @@ std::string nest(unsigned depth) {
 std::string message(Error error) { return toString(std::move(error)); }
 
 TEST(CheckNesting, TakesUpToTheLimit) {
-  EXPECT_EQ(message(checkNesting(nest(maxNestingDepth))), "");
-  EXPECT_EQ(message(checkNesting("\n\n" + nest(maxNestingDepth + 1))),
+  EXPECT_EQ(message(checkNesting(nest(Limits().nestingDepth))), "");
+  EXPECT_EQ(message(checkNesting("\n\n" + nest(Limits().nestingDepth + 1))),
             "line 3: expected at most 256 nested brackets, found more");
 }
 
@@ -46,7 +47,7 @@ TEST(CheckNesting, StringsAndCommentsDoNotCount) {
 
 TEST(CheckNesting, ArrowsAndComparisonsCloseNothing) {
   std::string arrows, comparisons;
-  for (unsigned i = 0; i <= maxNestingDepth; ++i) {
+  for (unsigned i = 0; i <= Limits().nestingDepth; ++i) {
     arrows += "{ -> ";
     comparisons += "{ d0 >= 0 ";
   }
@@ -55,7 +56,8 @@ TEST(CheckNesting, ArrowsAndComparisonsCloseNothing) {
 }
 
 TEST(CheckNesting, SignsInARowNest) {
-  EXPECT_NE(message(checkNesting(std::string(maxNestingDepth + 2, '-'))), "");
+  EXPECT_NE(message(checkNesting(std::string(Limits().nestingDepth + 2, '-'))),
+            "");
   EXPECT_EQ(message(checkNesting("- 1 - 2 - 3 -> 4")), "");
 }
 
@@ -126,6 +128,65 @@ TEST_F(ReplaceFile, NotAFile) {
   std::string text = message(
       replaceFile(folder, [](StringRef name) { return put(name, "new"); }));
   EXPECT_NE(text.find("not a regular file"), std::string::npos) << text;
+}
+
+/// Sets a limit of the process, and back.
+class SizeLimit {
+public:
+  explicit SizeLimit(rlim_t bytes) {
+    getrlimit(RLIMIT_FSIZE, &before);
+    rlimit limit = before;
+    limit.rlim_cur = bytes;
+    setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  ~SizeLimit() { setrlimit(RLIMIT_FSIZE, &before); }
+
+private:
+  rlimit before;
+};
+
+TEST_F(ReplaceFile, TooLargeAFileIsAnError) {
+  ASSERT_FALSE(errorToBool(put(path, "old")));
+  std::string text;
+  {
+    SizeLimit limit(4096);
+    text = message(writeFile(
+        path, [](raw_ostream &os) { os << std::string(100000, 'x'); }));
+  }
+  EXPECT_NE(text.find("cannot write"), std::string::npos) << text;
+  EXPECT_NE(text.find("File too large"), std::string::npos) << text;
+  EXPECT_EQ(read(), "old");
+  EXPECT_EQ(countFiles(), 1u);
+}
+
+class ReadInput : public ReplaceFile {};
+
+TEST_F(ReadInput, ReadsAllOfIt) {
+  std::string text(3000000, 'x');
+  ASSERT_FALSE(errorToBool(put(path, text)));
+  auto buffer = readInput(path, text.size());
+  ASSERT_TRUE(static_cast<bool>(buffer));
+  EXPECT_EQ((*buffer)->getBuffer(), text);
+  EXPECT_EQ((*buffer)->getBufferIdentifier(), path);
+  // Parsers look at the byte behind the last one.
+  EXPECT_EQ(*(*buffer)->getBufferEnd(), '\0');
+}
+
+TEST_F(ReadInput, OneByteTooMany) {
+  ASSERT_FALSE(errorToBool(put(path, "12345")));
+  auto buffer = readInput(path, 4);
+  ASSERT_FALSE(static_cast<bool>(buffer));
+  std::string text = message(buffer.takeError());
+  EXPECT_NE(text.find("expected at most 4 bytes, found more"),
+            std::string::npos)
+      << text;
+}
+
+TEST_F(ReadInput, NotAFile) {
+  auto buffer = readInput(folder);
+  ASSERT_FALSE(static_cast<bool>(buffer));
+  EXPECT_NE(message(buffer.takeError()).find("Is a directory"),
+            std::string::npos);
 }
 
 TEST(RunWithLargeStack, ReturnsTheExitCode) {
