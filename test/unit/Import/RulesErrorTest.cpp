@@ -72,7 +72,7 @@ TEST(RulesError, UnknownKeys) {
                      "\"steps\"?); known keys: momentum, momentum_form, "
                      "nesterov, weight_decay, schedule, steps, safety, eps, "
                      "compute, iteration, scale, lr_multiplier, transposed, "
-                     "split, master");
+                     "split, master, restarts");
   EXPECT_EQ(errorOf(R"({"adamw": {"momentum": 0.9}})"),
             prefix + "adamw.momentum: unknown key \"momentum\"; known keys: "
                      "betas, eps, weight_decay, lr_multiplier, master");
@@ -199,6 +199,19 @@ TEST(RulesError, Names) {
   EXPECT_EQ(muonError(R"("master": "yes")"),
             prefix + "muon.master: expected \"auto\", true or false, found "
                      "\"yes\"");
+  EXPECT_EQ(muonError(R"("restarts": 2)"),
+            prefix + "muon.restarts: expected null or a list of steps, found "
+                     "2");
+  EXPECT_EQ(muonError(R"("restarts": [0])"),
+            prefix + "muon.restarts[0]: expected an integer above 0, found 0");
+  EXPECT_EQ(muonError(R"("restarts": [2, 2])"),
+            prefix + "muon.restarts[1]: expected an integer above 2, found 2");
+  EXPECT_EQ(muonError(R"("restarts": [2, 5])"),
+            prefix + "muon.restarts: expected integers from 1 to steps - 1 = "
+                     "4, found 5");
+  EXPECT_EQ(muonError(R"("restarts": [1], "iteration": "direct")"),
+            prefix + "muon.restarts: expected null or [] with \"iteration\": "
+                     "\"direct\", which has no restarts");
   EXPECT_EQ(errorOf(R"({"grad_type": "f64"})"),
             prefix + "grad_type: expected one of \"same\", \"f32\", \"bf16\", "
                      "\"f16\", found \"f64\"");
@@ -317,7 +330,7 @@ TEST(RulesError, ForeignOverrides) {
                      "group, optimizer, momentum, momentum_form, nesterov, "
                      "weight_decay, schedule, steps, safety, eps, compute, "
                      "iteration, scale, lr_multiplier, transposed, split, "
-                     "master");
+                     "master, restarts");
   EXPECT_EQ(ruleError(R"("optimizer": "adamw", "split": null)"),
             prefix + "rules[0].split: \"split\" belongs to muon, and the "
                      "optimizer of this rule is \"adamw\"; known keys: match, "

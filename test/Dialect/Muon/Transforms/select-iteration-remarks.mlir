@@ -5,7 +5,7 @@
 
 // CHECK: select-iteration-remarks.mlir:[[#@LINE+4]]:8: remark: [Passed] Side | Category:muon-select-iteration | {{.*}}"side left: the Gram matrix is 16x16, not 64x64"
 // CHECK: select-iteration-remarks.mlir:[[#@LINE+3]]:8: remark: [Passed] Compute | Category:muon-select-iteration | {{.*}}"products in the type of x"
-// CHECK: select-iteration-remarks.mlir:[[#@LINE+2]]:8: remark: [Passed] Iteration | Category:muon-select-iteration | {{.*}}"gram with restarts [2]: it takes 0.585 of the direct iteration's FLOPs with restarts [2], and adds an error of about 8e-06"
+// CHECK: select-iteration-remarks.mlir:[[#@LINE+2]]:8: remark: [Passed] Iteration | Category:muon-select-iteration | {{.*}}"gram with restarts [2]: it takes 0.585 of the direct iteration's FLOPs, and adds an error of about 8e-06"
 func.func @all(%x: tensor<1x16x64xf32>, %o: tensor<1x16x64xf32>) {
   %0 = muon.orthogonalize x(%x : tensor<1x16x64xf32>) out(%o : tensor<1x16x64xf32>) {schedule = #muon.schedule<keller_jordan>, steps = 5 : i64}
   return
