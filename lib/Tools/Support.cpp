@@ -10,8 +10,10 @@
 #include "llvm/ADT/ScopeExit.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringMap.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MathExtras.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Signals.h"
 #include "llvm/Support/WithColor.h"
@@ -21,6 +23,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <vector>
@@ -151,6 +154,25 @@ int mlir::muon::runWithLargeStack(function_ref<int()> body) {
   return result;
 }
 
+/// The name and the number of the reference to a result, %name#number, whose #
+/// is at `sign`. An empty name if it is none.
+static std::pair<StringRef, uint64_t> getResultReference(StringRef text,
+                                                         size_t sign) {
+  auto isPart = [](char c) {
+    return isAlnum(c) || StringRef("._$-").contains(c);
+  };
+  size_t begin = sign;
+  while (begin > 0 && isPart(text[begin - 1]))
+    --begin;
+  StringRef digits = text.substr(sign + 1).take_while(isDigit);
+  if (begin == sign || begin == 0 || text[begin - 1] != '%' || digits.empty())
+    return {};
+  uint64_t number = 0;
+  if (digits.getAsInteger(10, number))
+    number = std::numeric_limits<uint64_t>::max();
+  return {text.slice(begin, sign), number};
+}
+
 Error mlir::muon::checkNesting(StringRef text, const Limits &limits) {
   uint64_t depth = 0, signs = 0, words = 0, line = 1;
   auto fail = [&](uint64_t limit, const Twine &what) {
@@ -158,6 +180,8 @@ Error mlir::muon::checkNesting(StringRef text, const Limits &limits) {
                              Twine(limit) + " " + what + ", found more");
   };
   bool inWord = false;
+  uint64_t results = 0;
+  StringMap<uint64_t> highest;
   for (size_t i = 0; i < text.size(); ++i) {
     bool wasInWord = inWord;
     inWord = isAlnum(text[i]) || StringRef("._$").contains(text[i]);
@@ -187,6 +211,15 @@ Error mlir::muon::checkNesting(StringRef text, const Limits &limits) {
       signs = text.substr(i + 1).ltrim().starts_with("-") ? signs + 1 : 0;
       if (signs > limits.nestingDepth)
         return fail(limits.nestingDepth, "signs in a row");
+      break;
+    case '#':
+      if (auto [name, number] = getResultReference(text, i); !name.empty()) {
+        uint64_t &known = highest[name];
+        results = SaturatingAdd(results, std::max(number, known) - known);
+        known = std::max(number, known);
+        if (results > limits.resultNumbers)
+          return fail(limits.resultNumbers, "as the sum of result numbers");
+      }
       break;
     case '<':
       // Not in a comparison.

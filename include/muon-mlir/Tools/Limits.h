@@ -28,6 +28,9 @@ struct Limits {
   /// Words with none of ,:=()[]{}<> between them: the parser calls itself for
   /// each operator of an affine expression.
   uint64_t wordsInARow = uint64_t(1) << 16;
+  /// The highest results asked for, over all names, such as the 7 of %a#7: the
+  /// parser makes room for all results before it.
+  uint64_t resultNumbers = uint64_t(1) << 24;
   /// Attributes and types inside each other, which aliases and bytecode can
   /// nest without brackets; printing and walking them is recursive.
   uint64_t attributeDepth = 1024;

@@ -42,8 +42,9 @@ llvm::Error replaceFile(llvm::StringRef path,
 /// overflow and returns its exit code.
 int runWithLargeStack(llvm::function_ref<int()> body);
 
-/// Refuses textual IR that would overflow the stack of MLIR's recursive-descent
-/// parser: too many brackets open at once, signs in a row, or words in a row.
+/// Refuses textual IR with which MLIR's recursive-descent parser would overflow
+/// its stack, because of brackets open at once, signs in a row or words in a
+/// row, or fill the memory, because of result numbers.
 llvm::Error checkNesting(llvm::StringRef text, const Limits &limits = {});
 
 /// Makes `--version` tell the version of this project beside LLVM's.

@@ -67,6 +67,22 @@ TEST(Limits, WordsInARow) {
             "found more");
 }
 
+TEST(Limits, ResultNumbers) {
+  Limits limits;
+  limits.resultNumbers = 9;
+  // The highest of each name; not what is no result.
+  EXPECT_EQ(
+      message(checkNesting("%a#5, %a#3, %a#4, %b-c#4, #9, x#9, %a#b", limits)),
+      "");
+  EXPECT_EQ(message(checkNesting("%a#5, %b#5", limits)),
+            "line 1: expected at most 9 as the sum of result numbers, found "
+            "more");
+  EXPECT_EQ(read("func.func @f() { %0 = func.call @g(%a#1073741824) }"),
+            "line 1: expected at most 16777216 as the sum of result numbers, "
+            "found more\n");
+  EXPECT_NE(message(checkNesting("%a#99999999999999999999999")), "");
+}
+
 TEST(Limits, LongExpressionsAreRefusedBeforeTheyAreParsed) {
   std::string sum = "d0";
   for (unsigned i = 0; i < Limits().wordsInARow; ++i)
@@ -239,6 +255,7 @@ TEST(Limits, Documentation) {
       {"inputBytes", limits.inputBytes},
       {"nestingDepth", limits.nestingDepth},
       {"wordsInARow", limits.wordsInARow},
+      {"resultNumbers", limits.resultNumbers},
       {"attributeDepth", limits.attributeDepth},
       {"attributeCount", limits.attributeCount},
       {"operations", limits.operations},
@@ -249,7 +266,7 @@ TEST(Limits, Documentation) {
       {"constantBytes", limits.constantBytes},
       {"bytecodeMemory", limits.bytecodeMemory},
       {"bytecodeSeconds", limits.bytecodeSeconds}};
-  static_assert(sizeof(Limits) == 13 * sizeof(uint64_t), "one row for each");
+  static_assert(sizeof(Limits) == 14 * sizeof(uint64_t), "one row for each");
   EXPECT_EQ(found, expected);
 }
 
