@@ -25,7 +25,7 @@ foreach(_component IN ITEMS Runtime Compiler)
 endforeach()
 
 # Headers with what TableGen made of them, and .td files for dialects that build
-# on ours. RunTool.h declares muon-run itself, which is no library.
+# on ours. RunTool.h and SimTool.h declare tools, which are no libraries.
 install(
   DIRECTORY
     ${PROJECT_SOURCE_DIR}/include/muon-mlir
@@ -33,7 +33,8 @@ install(
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
   FILES_MATCHING PATTERN "*.h" PATTERN "*.td" PATTERN "*.inc"
   PATTERN CMakeFiles EXCLUDE
-  PATTERN RunTool.h EXCLUDE)
+  PATTERN RunTool.h EXCLUDE
+  PATTERN SimTool.h EXCLUDE)
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE ${PROJECT_SOURCE_DIR}/README.md
   DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/docs

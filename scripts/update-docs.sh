@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Makes docs/ops.md and docs/passes.md from the descriptions in the TableGen
-# files, and what each pipeline runs from muon-opt. Files that are up to date
-# are not touched.
+# files, and what each pipeline runs from muon-opt; docs/ptx-instructions.md from
+# muon-ptx-sim. Files that are up to date are not touched.
 #
 #   scripts/update-docs.sh                  writes docs/
 #   scripts/update-docs.sh --check [DIR]    fails if a page there is stale
 #   scripts/update-docs.sh DIR              writes DIR
 #
-# MUON_BIN says where muon-opt is, if not in build/release/bin.
+# MUON_BIN says where the tools are, if not in build/release/bin.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -18,8 +18,9 @@ if [ "${1:-}" = --check ]; then
 fi
 docs=${1:-docs}
 muon_opt=${MUON_BIN:-build/release/bin}/muon-opt
+muon_ptx_sim=${MUON_BIN:-build/release/bin}/muon-ptx-sim
 tblgen=/usr/lib/llvm-22/bin/mlir-tblgen
-for tool in "$muon_opt" "$tblgen"; do
+for tool in "$muon_opt" "$muon_ptx_sim" "$tblgen"; do
   [ -x "$tool" ] || {
     echo "update-docs: error: no $tool; run scripts/build.sh" >&2
     exit 1
@@ -86,12 +87,49 @@ passes() {
   tblgen include/muon-mlir/Report/Passes.td "" -gen-pass-doc
 }
 
+ptx_instructions() {
+  header "lib/PTXSim/Instructions.cpp" "PTX instructions"
+  cat <<'TEXT'
+
+What `muon-ptx-sim` and the library behind it read and execute; see
+[ptxsim.md](ptxsim.md). The headings are the sections of the PTX ISA that define
+the instructions. Anything else is an error when a module is read.
+
+## Notation
+
+Of modifiers, `.(a|b)` stands for `.a` or `.b`, and `{.a|b}` for `.a`, `.b` or
+nothing. Types among them count from 0 in the order of the text.
+
+| operand | what it is |
+|---|---|
+| `d` | register that is written |
+| `s` | register, immediate, special register or address of a variable that is read |
+| `D`, `S` | `d` or `s`; with `.v2` or `.v4` a vector of them |
+| `D*4`, `S*4` | vector of four registers that are written or read |
+| `U`, `K` | vector of registers that a value is split into, or put together from |
+| `p`, `q` | predicate that is written; that is read, maybe as `!p` |
+| `P` | `p` or `p\|q`, written |
+| `dp` | `d` or `d\|p`; either may be `_` |
+| `m` | `[address]` |
+| `i` | immediate |
+| `l`, `t`, `C` | label; name of `.branchtargets`; what follows `call` |
+
+`?` before an operand: it may be absent. `:T` after it gives its type: a type,
+the number of that of the modifiers which it has, `w` for twice the width of the
+first, or `addr` for an address of 64 bits; without it, it is the first one.
+With `>`, the register may be wider than the type.
+
+## Instructions
+TEXT
+  "$muon_ptx_sim" --list-instructions
+}
+
 mkdir -p "$docs"
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 stale=0
-for page in ops passes; do
-  "$page" | cat -s >"$scratch/$page.md"
+for page in ops passes ptx-instructions; do
+  "${page//-/_}" | cat -s >"$scratch/$page.md"
   cmp -s "$scratch/$page.md" "$docs/$page.md" && continue
   if [ "$check" -eq 1 ]; then
     echo "update-docs: error: $docs/$page.md is stale; run scripts/update-docs.sh" >&2
