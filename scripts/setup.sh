@@ -10,7 +10,7 @@ packages=(
   libclang-rt-22-dev
   # Libraries
   libopenblas-dev libopenblas0-pthread libdnnl-dev nlohmann-json3-dev
-  libgtest-dev libbenchmark-dev zlib1g-dev libzstd-dev
+  libgtest-dev libgmock-dev libbenchmark-dev zlib1g-dev libzstd-dev
   # Build
   cmake ninja-build ccache pkg-config git
   # Reference, demo

@@ -34,19 +34,17 @@ void muon::ptxsim::computeAddresses(Context &c, const Ref &base, int64_t offset,
 
 namespace {
 
-/// Runs `body(lane)` for each lane of the mask.
-template <class F>
-inline void forLanes(uint32_t mask, F body) {
-  for (; mask; mask &= mask - 1)
-    body(unsigned(__builtin_ctz(mask)));
-}
-
 std::string bytesText(unsigned bytes) {
   return std::to_string(bytes) + (bytes == 1 ? " byte" : " bytes");
 }
 
 /// Lanes whose address is no multiple of the alignment.
 uint32_t misaligned(const LaneAccess &access, unsigned alignment) {
+  uint64_t any = 0;
+  for (unsigned l = 0; l < warpSize; ++l)
+    any |= access.addresses[l];
+  if (!(any & (alignment - 1)))
+    return 0;
   uint32_t lanes = 0;
   for (unsigned l = 0; l < warpSize; ++l)
     lanes |= uint32_t((access.addresses[l] & (alignment - 1)) != 0) << l;
@@ -86,10 +84,9 @@ void countBanks(Counters &counters, const LaneAccess &access, uint32_t mask,
   unsigned groupLanes = warpSize / words;
   uint64_t wavefronts = 0, groups = 0;
   for (unsigned first = 0; first < warpSize; first += groupLanes) {
-    uint32_t lanes =
-        groupLanes == warpSize
-            ? mask
-            : mask & (((uint32_t(1) << groupLanes) - 1) << first);
+    uint32_t lanes = groupLanes == warpSize
+                         ? mask
+                         : mask & (((uint32_t(1) << groupLanes) - 1) << first);
     if (!lanes)
       continue;
     uint32_t wordsOf[warpSize][warpSize];
@@ -131,9 +128,9 @@ void checkRace(Context &c, AccessHistory &history, Space space, unsigned bytes,
   if (!history.access(*c.block->clocks, c.warp->index, mask, access.addresses,
                       bytes, kind, c.op().line, race))
     return;
-  std::string what = kind.atomic      ? "an atomic access"
-                     : kind.writes    ? "a write"
-                                      : "a read";
+  std::string what = kind.atomic   ? "an atomic access"
+                     : kind.writes ? "a write"
+                                   : "a read";
   std::string other = race.otherStrong && race.otherWrites ? "a strong write"
                       : race.otherWrites                   ? "a write"
                                                            : "a read";
@@ -155,8 +152,8 @@ void checkSources(Context &c, unsigned bytes, const LaneAccess &access,
     if (end <= block.sourcesBegin || begin >= block.sourcesEnd)
       return;
     for (const Copy &copy : block.copies)
-      if (copy.active && copy.sourceBytes && begin < copy.source + copy.sourceBytes &&
-          end > copy.source) {
+      if (copy.active && copy.sourceBytes &&
+          begin < copy.source + copy.sourceBytes && end > copy.source) {
         report(c, FindingKind::MissingAsyncWait, int(l),
                "overwrites what a copy reads before the thread that issued it "
                "has waited for it",
@@ -173,14 +170,37 @@ void resolveGlobal(Context &c, unsigned bytes, AccessKind kind,
                    LaneAccess &access, uint32_t mask, Space space) {
   Warp &warp = *c.warp;
   uint32_t bad = 0;
-  forLanes(mask, [&](unsigned l) {
+  // Mostly all lanes are where the warp was before.
+  uint32_t unknown = mask;
+  const MemoryRange &last = warp.lastRange;
+  if (last.end - last.begin >= bytes && !(kind.writes && last.readOnly)) {
+    uint64_t most = last.end - last.begin - bytes;
+    uint32_t outside = 0;
+    for (unsigned l = 0; l < warpSize; ++l)
+      outside |= uint32_t(access.addresses[l] - last.begin > most) << l;
+    if (!(outside & mask)) {
+      unknown = 0;
+      auto data = reinterpret_cast<uintptr_t>(last.data) - last.begin;
+      for (unsigned l = 0; l < warpSize; ++l)
+        access.data[l] =
+            reinterpret_cast<uint8_t *>(data + access.addresses[l]);
+      auto shadow = reinterpret_cast<uintptr_t>(last.shadow) - last.begin;
+      for (unsigned l = 0; l < warpSize; ++l)
+        access.shadow[l] =
+            last.shadow
+                ? reinterpret_cast<uint8_t *>(shadow + access.addresses[l])
+                : nullptr;
+    }
+  }
+  forLanes(unknown, [&](unsigned l) {
     uint64_t address = access.addresses[l];
     if (address < warp.lastRange.begin ||
         address + bytes > warp.lastRange.end || address + bytes < address) {
       const MemoryRange *range = c.launch->memory.find(address, bytes);
       if (!range) {
         report(c, FindingKind::OutOfBounds, int(l),
-               "expected " + bytesText(bytes) + " within an allocation, found " +
+               "expected " + bytesText(bytes) +
+                   " within an allocation, found " +
                    c.launch->memory.describe(address),
                space, address);
         bad |= uint32_t(1) << l;

@@ -25,14 +25,14 @@ struct LaneAccess {
   uint8_t *shadow[warpSize];
 };
 
-/// The addresses `base + offset` of the lanes that execute the instruction; lanes
-/// whose address is undefined do not access anything.
+/// The addresses `base + offset` of the lanes that execute the instruction;
+/// lanes whose address is undefined do not access anything.
 void computeAddresses(Context &c, const Ref &base, int64_t offset,
                       LaneAccess &access);
 
-/// Finds `bytes` at access.addresses for each lane of access.mask, checks bounds,
-/// alignment and order between threads, and counts. Generic addresses are
-/// resolved. `alignment` 0 stands for `bytes`.
+/// Finds `bytes` at access.addresses for each lane of access.mask, checks
+/// bounds, alignment and order between threads, and counts. Generic addresses
+/// are resolved. `alignment` 0 stands for `bytes`.
 void resolve(Context &c, Space space, unsigned bytes, AccessKind kind,
              LaneAccess &access, unsigned alignment = 0);
 

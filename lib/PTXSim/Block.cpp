@@ -179,8 +179,8 @@ Block::Block(Launch &launch, uint64_t number)
     warp.index = w;
     unsigned lanes = std::min(threads - w * warpSize, warpSize);
     warp.live = lanes == 32 ? ~0u : (uint32_t(1) << lanes) - 1;
-    warp.frames.push_back(std::make_unique<Frame>(
-        launch, warp, *this, launch.kernel, nullptr, 0));
+    warp.frames.push_back(std::make_unique<Frame>(launch, warp, *this,
+                                                  launch.kernel, nullptr, 0));
     Frame *frame = warp.frames.back().get();
     frame->uses = 1;
     Fragment fragment;
@@ -192,8 +192,8 @@ Block::Block(Launch &launch, uint64_t number)
 
 Block::~Block() = default;
 
-/// Whether fragment a stands before b: at the first call that they do not share,
-/// the lesser program counter.
+/// Whether fragment a stands before b: at the first call that they do not
+/// share, the lesser program counter.
 static bool isBefore(const Fragment &a, const Fragment &b) {
   const Frame *fa = a.frame, *fb = b.frame;
   if (fa == fb)
@@ -223,8 +223,8 @@ static bool isBefore(const Fragment &a, const Fragment &b) {
 }
 
 /// The fragment to run: the one that stands first, so that the others are met
-/// where they wait. A fragment that ran for long while others could gives them a
-/// turn: they may hold what it waits for.
+/// where they wait. A fragment that ran for long while others could gives them
+/// a turn: they may hold what it waits for.
 static size_t selectFragment(const Warp &warp) {
   size_t best = ~size_t(0);
   for (size_t i = 0; i < warp.fragments.size(); ++i) {
@@ -246,8 +246,10 @@ static size_t selectFragment(const Warp &warp) {
 
 /// Strong reads count as so many steps of a block's turn.
 static constexpr uint64_t pollingCost = 31;
-/// Steps of one fragment while another could run.
-static constexpr uint32_t turn = 2048;
+/// Steps of one fragment while another could run. Lanes that part in this way
+/// may not meet again soon, so that it takes long, or many reads.
+static constexpr uint32_t turn = 1 << 18;
+static constexpr uint32_t turnCost[] = {1, turn / 64, turn / 8};
 
 /// Fragments at the same place become one. Turns count on: in a loop that waits
 /// for a lock, lanes part and meet all the time.
@@ -286,32 +288,17 @@ uint64_t Block::runWarp(Warp &warp, uint64_t quantum) {
   c.launch = &launch;
   c.block = this;
   c.warp = &warp;
-  c.frame = nullptr;
   std::ostream *tracing = launch.options.trace;
   uint64_t steps = 0, before = warp.steps;
   while (steps < quantum && !warp.fragments.empty()) {
-    size_t index = warp.fragments.size() == 1
-                       ? (warp.fragments[0].wait == WaitKind::None
-                              ? 0
-                              : ~size_t(0))
-                       : selectFragment(warp);
+    size_t index =
+        warp.fragments.size() == 1
+            ? (warp.fragments[0].wait == WaitKind::None ? 0 : ~size_t(0))
+            : selectFragment(warp);
     if (index == ~size_t(0))
       break;
-    Fragment &fragment = warp.fragments[index];
-    if (fragment.frame != c.frame) {
-      c.frame = fragment.frame;
-      c.values = c.frame->values.data();
-      c.shadow = c.frame->shadow.data();
-      c.undefined = c.frame->undefined.data();
-      c.predicates = c.frame->predicates.data();
-      c.undefinedPredicates = c.frame->undefinedPredicates.data();
-    }
-    c.pc = fragment.pc;
-    c.next = c.pc + 1;
-    c.fragment = index;
-    c.lanes = c.mask = fragment.mask;
-    c.switched = false;
-    const Op &op = c.frame->code.ops[c.pc];
+    c.enter(index);
+    const Op &op = c.op();
     if (op.guard != noRegister) {
       if (uint32_t lanes = c.undefinedPredicates[op.guard] & c.mask)
         useUndefinedPredicate(c, op.guard, lanes, "in a branch or guard");
@@ -320,20 +307,21 @@ uint64_t Block::runWarp(Warp &warp, uint64_t quantum) {
     }
     ++steps;
     ++warp.steps;
-    if (op.counted) {
+    if (tracing)
+      trace(c, op, c.mask);
+    uint32_t mask = c.mask;
+    if (mask)
+      op.run(c, op);
+    // Lanes that wait for the rest of the warp come back to the instruction.
+    if (op.counted && !c.retries) {
       unsigned cls = unsigned(op.cls);
       ++counters.warpInstructions[cls];
       counters.threadInstructions[cls] +=
-          unsigned(__builtin_popcount(c.mask));
+          mask == ~uint32_t(0) ? warpSize : unsigned(__builtin_popcount(mask));
     }
-    if (tracing)
-      trace(c, op, c.mask);
-    if (c.mask)
-      op.run(c, op);
     // What waits for other threads reads memory again and again. It soon gives
     // way, to other lanes and to other blocks.
-    bool polls = op.access.strong && op.access.reads;
-    steps += polls ? pollingCost : 0;
+    steps += op.polls ? pollingCost : 0;
     if (!c.switched)
       warp.fragments[index].pc = c.next;
     else
@@ -345,7 +333,7 @@ uint64_t Block::runWarp(Warp &warp, uint64_t quantum) {
           after.steps = 0;
           ++after.penalty;
         } else {
-          after.steps += polls ? turn / 8 : 1;
+          after.steps += turnCost[op.polls];
         }
       }
       merge(warp);
@@ -426,8 +414,8 @@ void Block::arrive(Context &c, uint32_t barrier, uint32_t count, bool waits,
   (waits ? state.waiting : state.arriving)[warp.index] |= lanes;
   // A warp counts as 32 threads even if it has fewer.
   bool aligned = op.detail & 2;
-  state.arrived += count && aligned ? warpSize
-                                    : unsigned(__builtin_popcount(lanes));
+  state.arrived +=
+      count && aligned ? warpSize : unsigned(__builtin_popcount(lanes));
   state.yes += unsigned(__builtin_popcount(predicate));
   state.voters += unsigned(__builtin_popcount(lanes));
   if (clocks && !waits)
@@ -502,8 +490,7 @@ void Block::land(Copy &copy) {
   const MemoryRange *range = launch.memory.find(copy.source, copy.sourceBytes);
   if (!range)
     return;
-  std::memcpy(to, range->data + (copy.source - range->begin),
-              copy.sourceBytes);
+  std::memcpy(to, range->data + (copy.source - range->begin), copy.sourceBytes);
   if (range->shadow)
     std::memcpy(toShadow, range->shadow + (copy.source - range->begin),
                 copy.sourceBytes);
@@ -569,9 +556,9 @@ void Block::reportDeadlock() {
         if (state.expected == ~0u) {
           unsigned arrived = 0;
           for (const Warp &other : warps)
-            arrived += unsigned(__builtin_popcount(
-                other.live & (state.waiting[other.index] |
-                              state.arriving[other.index])));
+            arrived += unsigned(
+                __builtin_popcount(other.live & (state.waiting[other.index] |
+                                                 state.arriving[other.index])));
           note += ", where " + std::to_string(arrived) + " of " +
                   std::to_string(live) + " threads are";
         } else {
@@ -583,7 +570,8 @@ void Block::reportDeadlock() {
       }
       case WaitKind::Aligned: {
         uint32_t missing = warp.live & ~fragment.mask;
-        note += "waits for " + lanesText(missing) + " to execute the same "
+        note += "waits for " + lanesText(missing) +
+                " to execute the same "
                 "instruction";
         bool barrier = op.source && op.source->opcode() == Opcode::Barrier;
         take(barrier ? FindingKind::BarrierMisuse : FindingKind::WarpDivergence,

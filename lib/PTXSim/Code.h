@@ -60,6 +60,9 @@ struct Op {
   uint8_t bytes = 0;
   uint8_t vector = 1;
   AccessKind access;
+  /// How likely it is in a loop that waits for other threads: 0 not, 1 perhaps
+  /// (atomics with a result), 2 (strong loads, cas, exch).
+  uint8_t polls = 0;
   int64_t offset = 0;
   /// Second address of cp.async.
   int64_t offset2 = 0;
@@ -91,8 +94,8 @@ struct Code {
   std::vector<Op> ops;
   std::vector<CallSite> calls;
   std::vector<std::vector<uint32_t>> tables;
-  /// Place of each register's values; registers of the function come first, then
-  /// the constants, then special registers.
+  /// Place of each register's values; registers of the function come first,
+  /// then the constants, then special registers.
   std::vector<uint32_t> offsets;
   std::vector<uint8_t> widths;
   uint32_t valueBytes = 0;
@@ -119,7 +122,8 @@ struct Code {
     int64_t addend;
   };
   std::vector<SymbolConstant> symbols;
-  /// Local variables and .param variables of the body: offset in a lane's share.
+  /// Local variables and .param variables of the body: offset in a lane's
+  /// share.
   std::unordered_map<const Variable *, uint32_t> localOffsets, paramOffsets;
   std::vector<std::pair<uint32_t, uint32_t>> localRanges;
   uint32_t localBytes = 0, paramBytes = 0;
@@ -157,8 +161,8 @@ struct Program::Compiled {
   std::unordered_map<const Function *, bool> usesAsync;
 };
 
-/// Fills in `compiled` and `kernels`. False, with errors, if something cannot be
-/// run.
+/// Fills in `compiled` and `kernels`. False, with errors, if something cannot
+/// be run.
 bool compileProgram(Program &program, std::vector<ParseError> &errors);
 
 // The handler of an instruction, by family; null if it is none of it.

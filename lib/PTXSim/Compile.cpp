@@ -5,16 +5,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
-//
-// Blocks are put in an order in which the least program counter of a warp's
-// fragments is the one to run next: each loop is contiguous, and what follows a
-// branch stands before what follows its join (G. Diamos et al., "SIMD
-// Re-Convergence At Thread Frontiers", MICRO 2011, with the order of F.
-// Bourdoncle, "Efficient chaotic iteration strategies with widenings", 1993).
-//
-//===----------------------------------------------------------------------===//
 
 #include "Code.h"
+
+#include "BlockOrder.h"
 
 #include <algorithm>
 #include <map>
@@ -77,137 +71,6 @@ bool endsBlock(const Instruction &instruction) {
     return false;
   }
 }
-
-struct BasicBlock {
-  uint32_t begin = 0, end = 0;
-  std::vector<uint32_t> successors;
-  /// The block that follows in the text, if it can be reached from here so.
-  int fallthrough = -1;
-};
-
-/// The order of blocks; see the head of the file.
-class BlockOrder {
-public:
-  BlockOrder(const std::vector<BasicBlock> &blocks) : blocks(blocks) {
-    level.resize(blocks.size(), 0);
-    index.resize(blocks.size());
-    low.resize(blocks.size());
-    onStack.resize(blocks.size());
-  }
-
-  std::vector<uint32_t> run() {
-    std::vector<uint32_t> all(blocks.size());
-    for (uint32_t i = 0; i < all.size(); ++i)
-      all[i] = i;
-    place(all, 0, 0);
-    return std::move(order);
-  }
-
-private:
-  /// Nested loops beyond this are left in the order of the text.
-  static constexpr unsigned maxDepth = 64;
-
-  /// Places the nodes that `entry` reaches within `nodes`, all of them of this
-  /// level.
-  void place(const std::vector<uint32_t> &nodes, uint32_t entry,
-             unsigned depth) {
-    if (depth == maxDepth) {
-      std::vector<uint32_t> rest = nodes;
-      std::sort(rest.begin(), rest.end());
-      order.insert(order.end(), rest.begin(), rest.end());
-      return;
-    }
-    for (uint32_t node : nodes)
-      index[node] = 0;
-    std::vector<std::vector<uint32_t>> components;
-    components = findComponents(entry, depth);
-    // What only unreachable code reaches, or only the header of this loop.
-    for (uint32_t node : nodes)
-      if (level[node] == depth && !index[node] && depth) {
-        auto more = findComponents(node, depth);
-        components.insert(components.end(), more.begin(), more.end());
-      }
-    // Components come in reverse topological order.
-    for (auto it = components.rbegin(); it != components.rend(); ++it) {
-      std::vector<uint32_t> &component = *it;
-      // The node of a component that the search reached first is its last.
-      uint32_t header = component.back();
-      order.push_back(header);
-      if (component.size() == 1)
-        continue;
-      component.pop_back();
-      for (uint32_t node : component)
-        level[node] = depth + 1;
-      level[header] = ~0u;
-      // The rest begins at a successor of the header, else anywhere.
-      uint32_t first = component.front();
-      for (uint32_t successor : blocks[header].successors)
-        if (level[successor] == depth + 1) {
-          first = successor;
-          break;
-        }
-      place(component, first, depth + 1);
-      for (uint32_t node : component)
-        level[node] = ~0u;
-    }
-  }
-
-  /// R. Tarjan's algorithm without recursion.
-  std::vector<std::vector<uint32_t>> findComponents(uint32_t root,
-                                                    unsigned depth) {
-    std::vector<std::vector<uint32_t>> found;
-    struct Visit {
-      uint32_t node;
-      size_t next;
-    };
-    std::vector<Visit> visits{{root, 0}};
-    std::vector<uint32_t> stack;
-    index[root] = low[root] = ++counter;
-    stack.push_back(root);
-    onStack[root] = true;
-    while (!visits.empty()) {
-      Visit &visit = visits.back();
-      uint32_t node = visit.node;
-      const std::vector<uint32_t> &successors = blocks[node].successors;
-      if (visit.next < successors.size()) {
-        // Last first, so that what the text has first is placed first.
-        uint32_t to = successors[successors.size() - 1 - visit.next++];
-        if (level[to] != depth)
-          continue;
-        if (!index[to]) {
-          index[to] = low[to] = ++counter;
-          stack.push_back(to);
-          onStack[to] = true;
-          visits.push_back({to, 0});
-        } else if (onStack[to]) {
-          low[node] = std::min(low[node], index[to]);
-        }
-        continue;
-      }
-      visits.pop_back();
-      if (!visits.empty())
-        low[visits.back().node] = std::min(low[visits.back().node], low[node]);
-      if (low[node] != index[node])
-        continue;
-      std::vector<uint32_t> component;
-      while (true) {
-        uint32_t top = stack.back();
-        stack.pop_back();
-        onStack[top] = false;
-        component.push_back(top);
-        if (top == node)
-          break;
-      }
-      found.push_back(std::move(component));
-    }
-    return found;
-  }
-
-  const std::vector<BasicBlock> &blocks;
-  std::vector<uint32_t> level, index, low, order;
-  std::vector<bool> onStack;
-  uint32_t counter = 0;
-};
 
 /// Makes the code of one function.
 class FunctionCompiler {
@@ -306,9 +169,9 @@ void FunctionCompiler::layOut() {
       code.paramOffsets[&variable] = place(param, variable, 0);
     } else if (variable.space == Space::Param) {
       // Parameters of the kernel itself lie in the launch.
-      bool own = std::find(function.parameters.begin(),
-                           function.parameters.end(),
-                           &variable) != function.parameters.end();
+      bool own =
+          std::find(function.parameters.begin(), function.parameters.end(),
+                    &variable) != function.parameters.end();
       if (!own)
         code.paramOffsets[&variable] = place(param, variable, 0);
     }
@@ -416,7 +279,8 @@ static bool isClock(Special special) {
   }
 }
 
-/// A register that holds an operand that is read. Predicates are not among them.
+/// A register that holds an operand that is read. Predicates are not among
+/// them.
 Ref FunctionCompiler::source(const Instruction &instruction,
                              const Operand &operand, unsigned bytes) {
   switch (operand.kind) {
@@ -526,9 +390,8 @@ void FunctionCompiler::translateCall(const Instruction &instruction, Op &op) {
       if (element.kind == Operand::Kind::Variable) {
         auto found = code.paramOffsets.find(element.variable);
         if (found == code.paramOffsets.end()) {
-          error(instruction,
-                "expected a .param variable of the body, found '" +
-                    element.variable->name + "'");
+          error(instruction, "expected a .param variable of the body, found '" +
+                                 element.variable->name + "'");
           continue;
         }
         value.param = found->second;
@@ -636,20 +499,19 @@ void FunctionCompiler::translate(const Instruction &instruction, Op &op) {
           if (token.letter == 'U' || token.letter == 'K')
             bytes /= unsigned(operand.elements.size());
           for (const Operand &element : operand.elements)
-            op.elements.push_back(
-                element.kind == Operand::Kind::Sink
-                    ? Ref()
-                    : source(instruction, element, bytes));
+            op.elements.push_back(element.kind == Operand::Kind::Sink
+                                      ? Ref()
+                                      : source(instruction, element, bytes));
         } else if (operand.kind == Operand::Kind::Special &&
                    instruction.opcode() == Opcode::Mov &&
                    isClock(operand.special)) {
           op.detail = unsigned(operand.special);
           ++arg;
         } else if (token.letter == 'D' || token.letter == 'S') {
-          op.elements.push_back(operand.kind == Operand::Kind::Sink
-                                    ? Ref()
-                                    : source(instruction, operand,
-                                             token.bytes));
+          op.elements.push_back(
+              operand.kind == Operand::Kind::Sink
+                  ? Ref()
+                  : source(instruction, operand, token.bytes));
         } else {
           if (operand.kind == Operand::Kind::Function) {
             op.args[arg] = constant(0, token.bytes);
@@ -744,8 +606,8 @@ void FunctionCompiler::countLive() {
     uint32_t sum = 0;
     for (size_t w = 0; w < words; ++w)
       for (uint64_t bits = live[w]; bits; bits &= bits - 1)
-        sum += (typeBytes(function.registers[64 * w + __builtin_ctzll(bits)]
-                              .type) +
+        sum += (typeBytes(
+                    function.registers[64 * w + __builtin_ctzll(bits)].type) +
                 3) /
                4;
     return sum;
@@ -766,7 +628,7 @@ void FunctionCompiler::run() {
   numberRegisters();
   layOut();
   findBlocks();
-  std::vector<uint32_t> order = BlockOrder(blocks).run();
+  std::vector<uint32_t> order = orderOfBlocks(blocks);
   std::vector<uint32_t> start(blocks.size(), 0);
   std::vector<bool> placed(blocks.size(), false);
   uint32_t last = uint32_t(blocks.size() - 1);
@@ -782,18 +644,20 @@ void FunctionCompiler::run() {
     extra.counted = false;
     if (b == last) {
       // Falling off the end.
-      extra.run = selectControl(*[] {
-        static const Instruction ret = [] {
-          Instruction instruction;
-          for (const Form &form : instructionForms())
-            if (form.opcode == Opcode::Ret)
-              instruction.form = &form;
-          return instruction;
-        }();
-        return &ret;
-      }(), extra);
-      extra.line = function.body.empty() ? function.line
-                                         : function.body.back().line;
+      extra.run = selectControl(
+          *[] {
+            static const Instruction ret = [] {
+              Instruction instruction;
+              for (const Form &form : instructionForms())
+                if (form.opcode == Opcode::Ret)
+                  instruction.form = &form;
+              return instruction;
+            }();
+            return &ret;
+          }(),
+          extra);
+      extra.line =
+          function.body.empty() ? function.line : function.body.back().line;
       code.ops.push_back(std::move(extra));
     } else if (blocks[b].fallthrough >= 0 &&
                (i + 1 == order.size() ||
@@ -863,8 +727,7 @@ void layOutShared(const Program &program, const Function &kernel,
     }
     end = (end + align - 1) / align * align;
     layout.offsets[variable] = uint32_t(end);
-    layout.ranges.push_back(
-        {uint32_t(end), uint32_t(end + variable->size)});
+    layout.ranges.push_back({uint32_t(end), uint32_t(end + variable->size)});
     end += variable->size + 16;
     packed = (packed + align - 1) / align * align + variable->size;
   }
@@ -943,8 +806,7 @@ bool muon::ptxsim::compileProgram(Program &program,
           std::max(info.resources.registers, found->second.liveRegisters);
       info.resources.localBytes += found->second.localBytes;
     }
-    info.resources.staticSharedBytes =
-        compiled->shared[&function].staticBytes;
+    info.resources.staticSharedBytes = compiled->shared[&function].staticBytes;
     info.resources.requiredThreads = function.requiredThreads;
     info.resources.maxThreads = function.maxThreads;
     info.resources.maxRegisters = function.maxRegisters;

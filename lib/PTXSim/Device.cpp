@@ -38,10 +38,10 @@ Device::Impl::load(const std::shared_ptr<const Module> &module) {
   const Program::Compiled &compiled = *program.compiled;
   loaded.symbols.resize(compiled.variables.size(), 0);
   for (const auto &[variable, number] : compiled.variables) {
-    uint64_t address = memory.allocateZeros(
-        variable->size, variable->name,
-        std::max<uint64_t>(variable->alignment, 256),
-        variable->space == Space::Const);
+    uint64_t address =
+        memory.allocateZeros(variable->size, variable->name,
+                             std::max<uint64_t>(variable->alignment, 256),
+                             variable->space == Space::Const);
     if (!address) {
       modules.erase(entry);
       return nullptr;
@@ -192,8 +192,8 @@ static std::string checkLaunch(const KernelInfo &info,
            std::to_string(layout.staticBytes) + " static and " +
            std::to_string(options.dynamicSharedBytes) + " dynamic";
   // ptxas keeps to what the directives say by spilling; without any it may use
-  // 255, and a launch fails that needs more than there are. Live registers bound
-  // what it needs from below.
+  // 255, and a launch fails that needs more than there are. Live registers
+  // bound what it needs from below.
   bool bounded = resources.requiredThreads[0] || resources.maxThreads[0] ||
                  resources.maxRegisters;
   uint64_t registers = std::min<uint64_t>(resources.registers, 255);
@@ -216,8 +216,8 @@ static std::string checkLaunch(const KernelInfo &info,
 
 namespace {
 
-/// Hands out blocks to the threads of the host. Blocks that wait for others take
-/// turns with them: all get to run.
+/// Hands out blocks to the threads of the host. Blocks that wait for others
+/// take turns with them: all get to run.
 class Scheduler {
 public:
   explicit Scheduler(Launch &launch)
@@ -383,8 +383,8 @@ LaunchResult Device::launch(const std::shared_ptr<const Module> &module,
                                          : std::thread::hardware_concurrency();
   if (options.trace)
     workers = 1;
-  workers = unsigned(std::min<uint64_t>(std::max(workers, 1u),
-                                        options.grid.count()));
+  workers =
+      unsigned(std::min<uint64_t>(std::max(workers, 1u), options.grid.count()));
   if (options.detectRaces)
     launch.globalHistory = std::make_unique<AccessHistory>(workers > 1);
   launch.isConcurrent = workers > 1;

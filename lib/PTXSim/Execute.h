@@ -175,8 +175,7 @@ void binary(Context &c, const Op &op) {
   for (unsigned l = 0; l < warpSize; ++l)
     result[l] = F::apply(x[l], y[l]);
   uint32_t lost = 0, origin = 0;
-  if (__builtin_expect(
-          (c.undefined[a.reg] | c.undefined[b.reg]) & c.mask, 0)) {
+  if (__builtin_expect((c.undefined[a.reg] | c.undefined[b.reg]) & c.mask, 0)) {
     origin = c.frame->origins[c.undefined[a.reg] & c.mask ? a.reg : b.reg];
     if constexpr (WorksOnBits<F>::value) {
       Bits<A> ua[warpSize];
@@ -220,66 +219,82 @@ void ternary(Context &c, const Op &op) {
     setDefined(c, d.reg);
 }
 
-/// For what is too rare for a template of its own: F takes the op, and up to four
-/// operands as 64-bit numbers, and gives the bits of the result.
+/// The bits of a register of any width in a lane.
+inline uint64_t loadLane(const Context &c, const Ref &ref, unsigned l) {
+  switch (ref.width) {
+  case 1:
+    return c.lane<uint8_t>(ref.offset)[l];
+  case 2:
+    return c.lane<uint16_t>(ref.offset)[l];
+  case 4:
+    return c.lane<uint32_t>(ref.offset)[l];
+  default:
+    return c.lane<uint64_t>(ref.offset)[l];
+  }
+}
+/// Those that are undefined.
+inline uint64_t loadShadow(const Context &c, const Ref &ref, unsigned l) {
+  if (!(c.undefined[ref.reg] >> l & 1))
+    return 0;
+  switch (ref.width) {
+  case 1:
+    return c.shadowLane<uint8_t>(ref.offset)[l];
+  case 2:
+    return c.shadowLane<uint16_t>(ref.offset)[l];
+  case 4:
+    return c.shadowLane<uint32_t>(ref.offset)[l];
+  default:
+    return c.shadowLane<uint64_t>(ref.offset)[l];
+  }
+}
+/// Writes values and undefined bits of the lanes of the mask.
+inline void storeLanes(Context &c, const Ref &ref, const uint64_t *values,
+                       const uint64_t *undefined, uint32_t origin) {
+  auto as = [&](auto zero) {
+    using U = decltype(zero);
+    U narrow[warpSize], bits[warpSize];
+    for (unsigned l = 0; l < warpSize; ++l) {
+      narrow[l] = U(values[l]);
+      bits[l] = U(undefined[l]);
+    }
+    put(c.lane<U>(ref.offset), narrow, c.mask);
+    setUndefinedBits(c, ref, bits, origin);
+  };
+  switch (ref.width) {
+  case 1:
+    return as(uint8_t(0));
+  case 2:
+    return as(uint16_t(0));
+  case 4:
+    return as(uint32_t(0));
+  default:
+    return as(uint64_t(0));
+  }
+}
+
+/// For what is too rare for a template of its own: F takes the op, and up to
+/// four operands as 64-bit numbers, and gives the bits of the result.
 template <class F, unsigned operands>
 void generic(Context &c, const Op &op) {
-  uint32_t lanes = 0, origin = 0;
+  uint32_t lost = 0, origin = 0;
   for (unsigned i = 1; i <= operands; ++i) {
     if (uint32_t own = c.undefined[op.args[i].reg] & c.mask) {
       origin = c.frame->origins[op.args[i].reg];
       if (passesUndefined(c))
-        lanes |= own;
+        lost |= own;
       else
         useUndefined(c, op.args[i].reg, own, "as an operand");
     }
   }
-  auto load = [&](const Ref &ref, unsigned l) -> uint64_t {
-    switch (ref.width) {
-    case 1:
-      return c.lane<uint8_t>(ref.offset)[l];
-    case 2:
-      return c.lane<uint16_t>(ref.offset)[l];
-    case 4:
-      return c.lane<uint32_t>(ref.offset)[l];
-    default:
-      return c.lane<uint64_t>(ref.offset)[l];
-    }
-  };
-  const Ref &d = op.args[0];
-  for (unsigned l = 0; l < warpSize; ++l) {
-    if (!(c.mask >> l & 1))
-      continue;
+  uint64_t values[warpSize] = {}, undefined[warpSize] = {};
+  forLanes(c.mask, [&](unsigned l) {
     uint64_t in[4] = {0, 0, 0, 0};
     for (unsigned i = 0; i < operands; ++i)
-      in[i] = load(op.args[i + 1], l);
-    uint64_t result = F::apply(op, in);
-    switch (d.width) {
-    case 1:
-      c.lane<uint8_t>(d.offset)[l] = uint8_t(result);
-      break;
-    case 2:
-      c.lane<uint16_t>(d.offset)[l] = uint16_t(result);
-      break;
-    case 4:
-      c.lane<uint32_t>(d.offset)[l] = uint32_t(result);
-      break;
-    default:
-      c.lane<uint64_t>(d.offset)[l] = result;
-      break;
-    }
-  }
-  setDefined(c, d.reg);
-  if (lanes) {
-    if (d.width == 8)
-      spoil<uint64_t>(c, d, lanes, origin);
-    else if (d.width == 4)
-      spoil<uint32_t>(c, d, lanes, origin);
-    else if (d.width == 2)
-      spoil<uint16_t>(c, d, lanes, origin);
-    else
-      spoil<uint8_t>(c, d, lanes, origin);
-  }
+      in[i] = loadLane(c, op.args[i + 1], l);
+    values[l] = F::apply(op, in);
+    undefined[l] = lost >> l & 1 ? ~uint64_t(0) : 0;
+  });
+  storeLanes(c, op.args[0], values, undefined, origin);
 }
 
 inline int64_t signExtend(uint64_t value, unsigned bytes) {

@@ -16,12 +16,6 @@ namespace {
 
 using M = Modifier;
 
-template <class F>
-inline void forLanes(uint32_t mask, F body) {
-  for (; mask; mask &= mask - 1)
-    body(unsigned(__builtin_ctz(mask)));
-}
-
 /// Leaves the fragment with the lanes of c.mask at `pc`, and makes a new one of
 /// the others at the next instruction.
 void divide(Context &c, uint32_t pc) {
@@ -159,9 +153,8 @@ void enter(Context &c, const CallSite &site, const Function &callee,
   Warp &warp = *c.warp;
   const Code &code = c.launch->compiled.codes.at(&callee);
   Frame *caller = c.frame;
-  warp.frames.push_back(
-      std::make_unique<Frame>(*c.launch, warp, *c.block, code, caller,
-                              c.pc + 1));
+  warp.frames.push_back(std::make_unique<Frame>(*c.launch, warp, *c.block, code,
+                                                caller, c.pc + 1));
   Frame *frame = warp.frames.back().get();
   for (size_t i = 0; i < site.arguments.size(); ++i) {
     CallSite::Value to =
@@ -209,10 +202,9 @@ void call(Context &c, const Op &op) {
                     const std::vector<int> &registers, const Function &f) {
     std::vector<uint32_t> bytes;
     for (size_t i = 0; i < std::max(variables.size(), registers.size()); ++i)
-      bytes.push_back(
-          i < registers.size() && registers[i] >= 0
-              ? typeBytes(f.registers[size_t(registers[i])].type)
-              : uint32_t(variables[i]->size));
+      bytes.push_back(i < registers.size() && registers[i] >= 0
+                          ? typeBytes(f.registers[size_t(registers[i])].type)
+                          : uint32_t(variables[i]->size));
     return bytes;
   };
   auto fits = [&](const std::vector<CallSite::Value> &values,
@@ -224,8 +216,8 @@ void call(Context &c, const Op &op) {
   };
   bool isRight =
       callee &&
-      fits(site.arguments, bytesOf(callee->parameters,
-                                   callee->parameterRegisters, *callee)) &&
+      fits(site.arguments,
+           bytesOf(callee->parameters, callee->parameterRegisters, *callee)) &&
       fits(site.results,
            bytesOf(callee->results, callee->resultRegisters, *callee));
   if (!isRight) {
@@ -259,8 +251,8 @@ void returnFrom(Context &c, const Op &) {
   const CallSite &site = caller->code.calls[at.target];
   const Function &callee = *frame->code.function;
   for (size_t i = 0; i < site.results.size(); ++i) {
-    CallSite::Value from = calleeValue(frame->code, callee.results,
-                                       callee.resultRegisters, i);
+    CallSite::Value from =
+        calleeValue(frame->code, callee.results, callee.resultRegisters, i);
     copyValue(c.mask, {frame, &from}, {caller, &site.results[i]});
   }
   Fragment &own = c.warp->fragments[c.fragment];

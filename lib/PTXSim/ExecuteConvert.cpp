@@ -140,9 +140,10 @@ struct ConvertAny {
       double value = valueOf(from, bits, ftz);
       if (!isFloat(to)) {
         unsigned width = 8 * toBytes;
-        result = isSigned(to) ? uint64_t(toSigned(value, rounding, width,
-                                                     from == Type::F64))
-                              : toUnsigned(value, rounding, width, from == Type::F64);
+        result =
+            isSigned(to)
+                ? uint64_t(toSigned(value, rounding, width, from == Type::F64))
+                : toUnsigned(value, rounding, width, from == Type::F64);
       } else {
         if (isIntegral(instruction))
           value = roundToIntegral(value, rounding);
@@ -211,7 +212,6 @@ struct ConvertPack {
   }
 };
 
-
 template <class R, class T>
 struct Extend {
   using OnBits = void;
@@ -225,24 +225,6 @@ struct Extend {
 void convertBits(Context &c, const Op &op) {
   const Ref &d = op.args[0], &a = op.args[1];
   Type to = op.source->types[0], from = op.source->types[1];
-  auto load = [&](bool shadow, unsigned l) -> uint64_t {
-    if (shadow && !(c.undefined[a.reg] >> l & 1))
-      return 0;
-    switch (a.width) {
-    case 1:
-      return shadow ? c.shadowLane<uint8_t>(a.offset)[l]
-                    : c.lane<uint8_t>(a.offset)[l];
-    case 2:
-      return shadow ? c.shadowLane<uint16_t>(a.offset)[l]
-                    : c.lane<uint16_t>(a.offset)[l];
-    case 4:
-      return shadow ? c.shadowLane<uint32_t>(a.offset)[l]
-                    : c.lane<uint32_t>(a.offset)[l];
-    default:
-      return shadow ? c.shadowLane<uint64_t>(a.offset)[l]
-                    : c.lane<uint64_t>(a.offset)[l];
-    }
-  };
   auto extend = [&](uint64_t bits) {
     bits &= maskOf(typeBytes(from));
     if (isSigned(from))
@@ -252,31 +234,12 @@ void convertBits(Context &c, const Op &op) {
       bits = uint64_t(signExtend(bits, typeBytes(to)));
     return bits;
   };
-  bool some = c.undefined[a.reg] & c.mask;
-  uint32_t origin = some ? c.frame->origins[a.reg] : 0;
-  auto as = [&](auto zero) {
-    using U = decltype(zero);
-    U values[warpSize], bits[warpSize];
-    for (unsigned l = 0; l < warpSize; ++l) {
-      values[l] = U(extend(load(false, l)));
-      bits[l] = some ? U(extend(load(true, l))) : U(0);
-    }
-    put(c.lane<U>(d.offset), values, c.mask);
-    if (some)
-      setUndefinedBits(c, d, bits, origin);
-    else
-      setDefined(c, d.reg);
-  };
-  switch (d.width) {
-  case 1:
-    return as(uint8_t(0));
-  case 2:
-    return as(uint16_t(0));
-  case 4:
-    return as(uint32_t(0));
-  default:
-    return as(uint64_t(0));
+  uint64_t values[warpSize], undefined[warpSize];
+  for (unsigned l = 0; l < warpSize; ++l) {
+    values[l] = extend(loadLane(c, a, l));
+    undefined[l] = extend(loadShadow(c, a, l));
   }
+  storeLanes(c, d, values, undefined, c.frame->origins[a.reg]);
 }
 
 /// The common widenings and narrowings.

@@ -57,9 +57,8 @@ struct MulF64 {
   static double apply(double a, double b) { return a * b; }
 };
 
-__attribute__((target("avx2,fma"))) void fmaHost(float *r, const float *a,
-                                                 const float *b,
-                                                 const float *c) {
+__attribute__((target("avx2,fma"))) void
+fmaHost(float *r, const float *a, const float *b, const float *c) {
   for (unsigned l = 0; l < warpSize; ++l)
     r[l] = __builtin_fmaf(a[l], b[l], c[l]);
 }
@@ -67,10 +66,11 @@ void fmaPortable(float *r, const float *a, const float *b, const float *c) {
   for (unsigned l = 0; l < warpSize; ++l)
     r[l] = fmaF32(a[l], b[l], c[l], Rounding::Nearest);
 }
-void (*const fmaLanes)(float *, const float *, const float *, const float *) =
-    __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")
-        ? fmaHost
-        : fmaPortable;
+void (*const fmaLanes)(float *, const float *, const float *,
+                       const float *) = __builtin_cpu_supports("avx2") &&
+                                                __builtin_cpu_supports("fma")
+                                            ? fmaHost
+                                            : fmaPortable;
 
 template <bool ftz>
 void fmaOfF32(Context &c, const Op &op) {
@@ -130,8 +130,8 @@ struct F32Policy {
 
 double f64(uint64_t bits) { return fromBits<double>(bits); }
 
-/// add, sub, mul, fma, div, rcp, sqrt and approximations of f32 and f64 with any
-/// modifier.
+/// add, sub, mul, fma, div, rcp, sqrt and approximations of f32 and f64 with
+/// any modifier.
 struct AnyF32 {
   static uint64_t apply(const Op &op, const uint64_t *x) {
     F32Policy p(op);
@@ -209,7 +209,8 @@ struct AnyF64 {
   }
 };
 
-// min and max. With .xorsign.abs: of the magnitudes, and the sign of the product.
+// min and max. With .xorsign.abs: of the magnitudes, and the sign of the
+// product.
 struct MinMaxAny {
   static uint64_t apply(const Op &op, const uint64_t *x) {
     const Instruction &instruction = *op.source;
@@ -310,8 +311,8 @@ struct AnyHalf {
     const Instruction &instruction = *op.source;
     Type type = instruction.types[0];
     bool bf16 = type == Type::BF16 || type == Type::BF16x2;
-    uint64_t r = one(instruction, bf16, uint16_t(x[0]), uint16_t(x[1]),
-                     uint16_t(x[2]));
+    uint64_t r =
+        one(instruction, bf16, uint16_t(x[0]), uint16_t(x[1]), uint16_t(x[2]));
     if (typeBytes(type) == 4)
       r |= uint32_t(one(instruction, bf16, uint16_t(x[0] >> 16),
                         uint16_t(x[1] >> 16), uint16_t(x[2] >> 16)))
@@ -418,8 +419,8 @@ Handler muon::ptxsim::selectFloat(const Instruction &instruction, Op &op) {
   bool half = type == Type::F16 || type == Type::F16x2 || type == Type::BF16 ||
               type == Type::BF16x2;
   bool ftz = instruction.has(M::Ftz);
-  bool plain = roundingOf(instruction) == Rounding::Nearest &&
-               !instruction.has(M::Sat);
+  bool plain =
+      roundingOf(instruction) == Rounding::Nearest && !instruction.has(M::Sat);
   switch (instruction.opcode()) {
   case Opcode::Add:
   case Opcode::Sub:

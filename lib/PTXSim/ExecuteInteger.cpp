@@ -240,17 +240,51 @@ struct BfeOf {
   }
 };
 struct BfiOf {
-  static uint64_t apply(const Op &op, const uint64_t *in) {
-    unsigned width = 8 * op.args[0].width;
-    uint64_t result = in[1];
-    uint32_t at = uint32_t(in[2]) & 0xff, length = uint32_t(in[3]) & 0xff;
-    for (uint32_t i = 0; i < length && at + i < width; ++i) {
-      uint64_t bit = in[0] >> i & 1;
-      result = (result & ~(uint64_t(1) << (at + i))) | bit << (at + i);
+  template <class U>
+  static U apply(U a, U b, uint32_t c, uint32_t d) {
+    uint32_t at = c & 0xff, length = d & 0xff;
+    for (uint32_t i = 0; i < length && at + i < 8 * sizeof(U); ++i) {
+      U bit = a >> i & 1;
+      b = U((b & ~(U(1) << (at + i))) | bit << (at + i));
     }
-    return result;
+    return b;
   }
 };
+
+/// Bits keep whether they are undefined where they go; the sign is copied with
+/// it. Place and length have to be defined.
+template <class T, bool inserts>
+void bitField(Context &c, const Op &op) {
+  using U = Bits<T>;
+  const Ref &d = op.args[0], &ra = op.args[1];
+  const Ref &rb = op.args[inserts ? 2 : 1];
+  const Ref &at = op.args[inserts ? 3 : 2], &length = op.args[inserts ? 4 : 3];
+  for (const Ref *ref : {&at, &length})
+    if (uint32_t lanes = c.undefined[ref->reg] & c.mask)
+      useUndefined(c, ref->reg, lanes, "as the place or length of a bit field");
+  const uint32_t *places = c.lane<uint32_t>(at.offset);
+  const uint32_t *lengths = c.lane<uint32_t>(length.offset);
+  auto field = [&](const U *a, const U *b, U *result) {
+    for (unsigned l = 0; l < warpSize; ++l)
+      result[l] = inserts ? BfiOf::apply<U>(a[l], b[l], places[l], lengths[l])
+                          : U(BfeOf::apply(T(a[l]), places[l], lengths[l]));
+  };
+  U result[warpSize];
+  field(c.lane<U>(ra.offset), c.lane<U>(rb.offset), result);
+  if (!((c.undefined[ra.reg] | c.undefined[rb.reg]) & c.mask)) {
+    put(c.lane<U>(d.offset), result, c.mask);
+    setDefined(c, d.reg);
+    return;
+  }
+  uint32_t origin =
+      c.frame->origins[c.undefined[ra.reg] & c.mask ? ra.reg : rb.reg];
+  U ua[warpSize], ub[warpSize], bits[warpSize];
+  undefinedBits(c, ra, ua);
+  undefinedBits(c, rb, ub);
+  field(ua, ub, bits);
+  put(c.lane<U>(d.offset), result, c.mask);
+  setUndefinedBits(c, d, bits, origin);
+}
 template <bool wrap>
 struct SzextOf {
   template <class T>
@@ -290,10 +324,10 @@ struct DotOf {
     for (unsigned i = 0; i < (four ? 4u : 2u); ++i) {
       unsigned bytes = four ? 1 : 2;
       uint64_t a = uint32_t(in[0]) >> (8 * bytes * i);
-      uint64_t b =
-          uint32_t(in[1]) >> (8 * (four || !instruction.has(M::Hi) ? i : i + 2));
-      int64_t x = aSigned ? signExtend(a, bytes)
-                          : int64_t(a & (four ? 0xff : 0xffff));
+      uint64_t b = uint32_t(in[1]) >>
+                   (8 * (four || !instruction.has(M::Hi) ? i : i + 2));
+      int64_t x =
+          aSigned ? signExtend(a, bytes) : int64_t(a & (four ? 0xff : 0xffff));
       int64_t y = bSigned ? signExtend(b, 1) : int64_t(b & 0xff);
       sum += uint32_t(x * y);
     }
@@ -560,16 +594,16 @@ Handler muon::ptxsim::selectInteger(const Instruction &instruction, Op &op) {
   case Opcode::Bfe:
     switch (type) {
     case Type::U32:
-      return ternary<uint32_t, uint32_t, uint32_t, uint32_t, BfeOf>;
+      return bitField<uint32_t, false>;
     case Type::U64:
-      return ternary<uint64_t, uint64_t, uint32_t, uint32_t, BfeOf>;
+      return bitField<uint64_t, false>;
     case Type::S32:
-      return ternary<int32_t, int32_t, uint32_t, uint32_t, BfeOf>;
+      return bitField<int32_t, false>;
     default:
-      return ternary<int64_t, int64_t, uint32_t, uint32_t, BfeOf>;
+      return bitField<int64_t, false>;
     }
   case Opcode::Bfi:
-    return generic<BfiOf, 4>;
+    return wide64 ? bitField<uint64_t, true> : bitField<uint32_t, true>;
   case Opcode::Szext: {
     bool wrap = instruction.has(M::Wrap);
     if (type == Type::U32)

@@ -22,7 +22,20 @@ using M = Modifier;
 //===----------------------------------------------------------------------===//
 
 enum Comparison : uint32_t {
-  Eq, Ne, Lt, Le, Gt, Ge, Equ, Neu, Ltu, Leu, Gtu, Geu, Num, Nan
+  Eq,
+  Ne,
+  Lt,
+  Le,
+  Gt,
+  Ge,
+  Equ,
+  Neu,
+  Ltu,
+  Leu,
+  Gtu,
+  Geu,
+  Num,
+  Nan
 };
 
 /// lo, ls, hi, hs are comparisons of unsigned integers.
@@ -31,12 +44,13 @@ Comparison comparisonOf(const Instruction &instruction, bool &isUnsigned) {
     M modifier;
     Comparison comparison;
     bool isUnsigned;
-  } table[] = {{M::Eq, Eq, false},   {M::Ne, Ne, false},   {M::Lt, Lt, false},
-               {M::Le, Le, false},   {M::Gt, Gt, false},   {M::Ge, Ge, false},
-               {M::Lo, Lt, true},    {M::Ls, Le, true},    {M::Hi, Gt, true},
-               {M::Hs, Ge, true},    {M::Equ, Equ, false}, {M::Neu, Neu, false},
-               {M::Ltu, Ltu, false}, {M::Leu, Leu, false}, {M::Gtu, Gtu, false},
-               {M::Geu, Geu, false}, {M::Num, Num, false}, {M::Nan, Nan, false}};
+  } table[] = {
+      {M::Eq, Eq, false},   {M::Ne, Ne, false},   {M::Lt, Lt, false},
+      {M::Le, Le, false},   {M::Gt, Gt, false},   {M::Ge, Ge, false},
+      {M::Lo, Lt, true},    {M::Ls, Le, true},    {M::Hi, Gt, true},
+      {M::Hs, Ge, true},    {M::Equ, Equ, false}, {M::Neu, Neu, false},
+      {M::Ltu, Ltu, false}, {M::Leu, Leu, false}, {M::Gtu, Gtu, false},
+      {M::Geu, Geu, false}, {M::Num, Num, false}, {M::Nan, Nan, false}};
   for (const auto &entry : table)
     if (instruction.has(entry.modifier)) {
       isUnsigned = entry.isUnsigned;
@@ -257,8 +271,8 @@ void setValue(Context &c, const Op &op) {
     using U = decltype(yes);
     U values[warpSize];
     for (unsigned l = 0; l < warpSize; ++l)
-      values[l] = U((low >> l & 1 ? yes : U(0)) |
-                    (high >> l & 1 ? U(upper) : U(0)));
+      values[l] =
+          U((low >> l & 1 ? yes : U(0)) | (high >> l & 1 ? U(upper) : U(0)));
     put(c.lane<U>(d.offset), values, c.mask);
     if (lost)
       spoil<U>(c, d, lost, origin);
@@ -668,57 +682,6 @@ void moveClock(Context &c, const Op &op) {
   setDefined(c, d.reg);
 }
 
-uint64_t loadLane(const Context &c, const Ref &ref, unsigned l) {
-  switch (ref.width) {
-  case 1:
-    return c.lane<uint8_t>(ref.offset)[l];
-  case 2:
-    return c.lane<uint16_t>(ref.offset)[l];
-  case 4:
-    return c.lane<uint32_t>(ref.offset)[l];
-  default:
-    return c.lane<uint64_t>(ref.offset)[l];
-  }
-}
-uint64_t loadShadow(const Context &c, const Ref &ref, unsigned l) {
-  if (!(c.undefined[ref.reg] >> l & 1))
-    return 0;
-  switch (ref.width) {
-  case 1:
-    return c.shadowLane<uint8_t>(ref.offset)[l];
-  case 2:
-    return c.shadowLane<uint16_t>(ref.offset)[l];
-  case 4:
-    return c.shadowLane<uint32_t>(ref.offset)[l];
-  default:
-    return c.shadowLane<uint64_t>(ref.offset)[l];
-  }
-}
-/// Writes value and undefined bits of the lanes of the mask.
-void storeLanes(Context &c, const Ref &ref, const uint64_t *values,
-                const uint64_t *undefined, uint32_t origin) {
-  auto as = [&](auto zero) {
-    using U = decltype(zero);
-    U narrow[warpSize], bits[warpSize];
-    for (unsigned l = 0; l < warpSize; ++l) {
-      narrow[l] = U(values[l]);
-      bits[l] = U(undefined[l]);
-    }
-    put(c.lane<U>(ref.offset), narrow, c.mask);
-    setUndefinedBits(c, ref, bits, origin);
-  };
-  switch (ref.width) {
-  case 1:
-    return as(uint8_t(0));
-  case 2:
-    return as(uint16_t(0));
-  case 4:
-    return as(uint32_t(0));
-  default:
-    return as(uint64_t(0));
-  }
-}
-
 void unpack(Context &c, const Op &op) {
   // The operand that is split is the only one that is no vector.
   const Ref &a = op.args[0];
@@ -831,10 +794,9 @@ Handler muon::ptxsim::selectLogic(const Instruction &instruction, Op &op) {
                         : binary<uint64_t, uint64_t, uint32_t, ShiftOf<true>>;
   case Opcode::Shr:
     if (isSigned(type))
-      return bytes == 2 ? binary<int16_t, int16_t, uint32_t, ShiftArithmetic>
-             : bytes == 4
-                 ? binary<int32_t, int32_t, uint32_t, ShiftArithmetic>
-                 : binary<int64_t, int64_t, uint32_t, ShiftArithmetic>;
+      return bytes == 2   ? binary<int16_t, int16_t, uint32_t, ShiftArithmetic>
+             : bytes == 4 ? binary<int32_t, int32_t, uint32_t, ShiftArithmetic>
+                          : binary<int64_t, int64_t, uint32_t, ShiftArithmetic>;
     return bytes == 2   ? binary<uint16_t, uint16_t, uint32_t, ShiftOf<false>>
            : bytes == 4 ? binary<uint32_t, uint32_t, uint32_t, ShiftOf<false>>
                         : binary<uint64_t, uint64_t, uint32_t, ShiftOf<false>>;

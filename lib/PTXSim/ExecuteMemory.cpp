@@ -28,12 +28,6 @@ Scope scopeOf(const Instruction &instruction, Scope otherwise) {
   return otherwise;
 }
 
-template <class F>
-inline void forLanes(uint32_t mask, F body) {
-  for (; mask; mask &= mask - 1)
-    body(unsigned(__builtin_ctz(mask)));
-}
-
 //===----------------------------------------------------------------------===//
 // Loads and stores
 //===----------------------------------------------------------------------===//
@@ -100,9 +94,12 @@ void load(Context &c, const Op &op) {
   uint32_t shadowed = 0;
   forLanes(access.mask, [&](unsigned l) {
     if (const uint8_t *shadow = access.shadow[l]) {
-      uint8_t some = 0;
-      for (unsigned b = 0; b < bytes; ++b)
-        some |= shadow[b];
+      U some = 0;
+      for (unsigned i = 0; i < op.vector; ++i) {
+        U bits;
+        std::memcpy(&bits, shadow + i * sizeof(U), sizeof(U));
+        some |= bits;
+      }
       shadowed |= uint32_t(some != 0) << l;
     }
   });
@@ -181,9 +178,7 @@ void store(Context &c, const Op &op) {
 // Atomics
 //===----------------------------------------------------------------------===//
 
-enum AtomicOp : uint32_t {
-  And, Or, Xor, Exch, Add, Inc, Dec, Min, Max, Cas
-};
+enum AtomicOp : uint32_t { And, Or, Xor, Exch, Add, Inc, Dec, Min, Max, Cas };
 
 /// The new value for an old one.
 template <class U>
@@ -218,8 +213,8 @@ U combine(const Op &op, U old, U b, U c, bool isGlobal) {
     float x = fromBits<float>(uint32_t(old)), y = fromBits<float>(uint32_t(b));
     if (!isGlobal)
       return U(rawBits(addF32(x, y, Rounding::Nearest)));
-    return U(rawBits(
-        flushF32(addF32(flushF32(x), flushF32(y), Rounding::Nearest))));
+    return U(
+        rawBits(flushF32(addF32(flushF32(x), flushF32(y), Rounding::Nearest))));
   }
   case Type::F64:
     if constexpr (sizeof(U) == 8)
@@ -307,6 +302,8 @@ Handler selectAtomic(const Instruction &instruction, Op &op) {
   op.access.release = instruction.has(M::Release) || instruction.has(M::AcqRel);
   op.access.scope = scopeOf(instruction, Scope::Device);
   bool returns = std::string_view(instruction.form->name) == "atom";
+  if (returns)
+    op.polls = op.detail == Cas || op.detail == Exch ? 2 : 1;
   switch (typeBytes(instruction.types[0])) {
   case 2:
     return returns ? atomic<uint16_t, true> : atomic<uint16_t, false>;
@@ -445,8 +442,7 @@ void copyAsync(Context &c, const Op &op) {
     rest &= ~same;
     from.mask = same;
     resolve(c, Space::Global, size, read, from, bytes);
-    block.counters.asyncBytes +=
-        uint64_t(size) * __builtin_popcount(from.mask);
+    block.counters.asyncBytes += uint64_t(size) * __builtin_popcount(from.mask);
     valid |= from.mask;
   }
 
@@ -534,6 +530,7 @@ Handler muon::ptxsim::selectMemory(const Instruction &instruction, Op &op) {
                        instruction.has(M::Relaxed) || op.access.acquire ||
                        op.access.release;
     op.access.scope = scopeOf(instruction, Scope::System);
+    op.polls = isLoad && op.access.strong ? 2 : 0;
     bool sign = isSigned(instruction.types[0]);
     switch (typeBytes(instruction.types[0])) {
     case 1:

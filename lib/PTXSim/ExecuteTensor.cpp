@@ -6,9 +6,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Which lane holds which element: "Warp-level Matrix Instructions" of the PTX ISA.
-// Products are exact, sums are taken in the order of k with one f32 rounding
-// each; tensor cores add in another order and precision.
+// Which lane holds which element: "Warp-level Matrix Instructions" of the PTX
+// ISA. Products are exact, sums are taken in the order of k with one f32
+// rounding each; tensor cores add in another order and precision.
 //
 //===----------------------------------------------------------------------===//
 
@@ -33,8 +33,7 @@ bool isWhole(Context &c) {
     return true;
   }
   if (c.lanes != c.warp->live) {
-    c.warp->fragments[c.fragment].wait = WaitKind::Aligned;
-    c.switched = true;
+    waitForLanes(c);
     return false;
   }
   if (c.lanes != ~uint32_t(0))
@@ -78,8 +77,7 @@ inline void widen(const uint32_t *lanes, float *tile) {
   uint16_t halves[2 * warpSize];
   std::memcpy(halves, lanes, sizeof(halves));
   for (unsigned i = 0; i < 2 * warpSize; ++i)
-    tile[i] =
-        format == Format::F16 ? fromF16(halves[i]) : fromBF16(halves[i]);
+    tile[i] = format == Format::F16 ? fromF16(halves[i]) : fromBF16(halves[i]);
 }
 
 uint32_t checkAll(Context &c, const Op &op, size_t from, uint32_t &origin) {
@@ -121,8 +119,8 @@ void mma16x8(Context &c, const Op &op) {
   for (unsigned r = 0; r < bRegisters; ++r) {
     // The tile has the columns of B as rows.
     float tile[8 * span];
-    widen<format>(
-        c.lane<uint32_t>(refs[accumulators + aRegisters + r].offset), tile);
+    widen<format>(c.lane<uint32_t>(refs[accumulators + aRegisters + r].offset),
+                  tile);
     for (unsigned k = 0; k < span; ++k)
       for (unsigned column = 0; column < 8; ++column)
         b[r * span + k][column] = tile[column * span + k];
@@ -145,13 +143,12 @@ void mma16x8(Context &c, const Op &op) {
     if (halfAccumulator) {
       const float *from = d[r * 8];
       for (unsigned l = 0; l < warpSize; ++l)
-        result[l] =
-            toF16(from[2 * l]) | uint32_t(toF16(from[2 * l + 1])) << 16;
+        result[l] = toF16(from[2 * l]) | uint32_t(toF16(from[2 * l + 1])) << 16;
     } else {
       const float *from = d[(r >> 1) * 8] + (r & 1);
       for (unsigned l = 0; l < warpSize; ++l)
-        result[l] = from[2 * l] == from[2 * l] ? rawBits(from[2 * l])
-                                               : 0x7fffffffu;
+        result[l] =
+            from[2 * l] == from[2 * l] ? rawBits(from[2 * l]) : 0x7fffffffu;
     }
     put(c.lane<uint32_t>(refs[r].offset), result, c.mask);
     if (lost)
@@ -180,8 +177,7 @@ void mma8x8F64(Context &c, const Op &op) {
       double sum = c.lane<double>(refs[4 + r].offset)[l];
       unsigned row = l / 4, column = (l % 4) * 2 + r;
       for (unsigned k = 0; k < 4; ++k)
-        sum = fmaF64(a[row * 4 + k], b[column * 4 + k], sum,
-                     Rounding::Nearest);
+        sum = fmaF64(a[row * 4 + k], b[column * 4 + k], sum, Rounding::Nearest);
       result[r][l] = sum;
     }
   for (unsigned r = 0; r < 2; ++r) {
@@ -221,7 +217,8 @@ Handler selectMma(const Instruction &instruction) {
 //===----------------------------------------------------------------------===//
 
 /// A lane gets elements 2i and 2i+1 of a row, or of a column, of an 8×8 matrix.
-uint32_t fragmentOf(const uint16_t (*matrix)[8], unsigned lane, bool transpose) {
+uint32_t fragmentOf(const uint16_t (*matrix)[8], unsigned lane,
+                    bool transpose) {
   unsigned first = lane / 4, second = (lane % 4) * 2;
   if (transpose)
     return matrix[second][first] | uint32_t(matrix[second + 1][first]) << 16;

@@ -6,9 +6,10 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// A collective (shfl.sync, vote.sync, ...) waits until all lanes of its mask that
-// have not exited execute one with the same modifiers and the same mask, not
-// necessarily the same instruction. Lanes that come early wait as a fragment.
+// A collective (shfl.sync, vote.sync, ...) waits until all lanes of its mask
+// that have not exited execute one with the same modifiers and the same mask,
+// not necessarily the same instruction. Lanes that come early wait as a
+// fragment.
 //
 //===----------------------------------------------------------------------===//
 
@@ -21,12 +22,6 @@ using namespace muon::ptxsim;
 namespace {
 
 using M = Modifier;
-
-template <class F>
-inline void forLanes(uint32_t mask, F body) {
-  for (; mask; mask &= mask - 1)
-    body(unsigned(__builtin_ctz(mask)));
-}
 
 /// What lanes bring to a collective, and what they get.
 struct Exchange {
@@ -76,8 +71,7 @@ void gather(Context &c, const Op &op, uint32_t lanes, Exchange &x) {
     break;
   }
   case Opcode::Vote:
-    x.predicate |=
-        predicateOf(c, op.predicate, op.predicateNegated) & lanes;
+    x.predicate |= predicateOf(c, op.predicate, op.predicateNegated) & lanes;
     break;
   default:
     break;
@@ -198,9 +192,9 @@ void compute(const Op &op, uint32_t lanes, Exchange &x) {
 void scatter(Context &c, const Op &op, uint32_t lanes, const Exchange &x) {
   uint32_t before = c.mask;
   c.mask = lanes;
-  bool hasResult = !(op.source->opcode() == Opcode::Vote &&
-                     !op.source->has(M::Ballot)) &&
-                   op.source->opcode() != Opcode::WarpBarrier;
+  bool hasResult =
+      !(op.source->opcode() == Opcode::Vote && !op.source->has(M::Ballot)) &&
+      op.source->opcode() != Opcode::WarpBarrier;
   if (hasResult && op.args[0]) {
     uint32_t values[warpSize] = {}, bits[warpSize] = {};
     forLanes(lanes, [&](unsigned l) {
@@ -221,24 +215,12 @@ struct Participant {
 };
 
 Context contextOf(Block &block, Warp &warp, size_t fragment, uint32_t lanes) {
-  Fragment &at = warp.fragments[fragment];
-  Frame &frame = *at.frame;
   Context c;
   c.launch = &block.launch;
   c.block = &block;
   c.warp = &warp;
-  c.frame = &frame;
-  c.values = frame.values.data();
-  c.shadow = frame.shadow.data();
-  c.undefined = frame.undefined.data();
-  c.predicates = frame.predicates.data();
-  c.undefinedPredicates = frame.undefinedPredicates.data();
+  c.enter(fragment);
   c.mask = lanes;
-  c.lanes = at.mask;
-  c.fragment = fragment;
-  c.pc = at.pc;
-  c.next = at.pc + 1;
-  c.switched = false;
   return c;
 }
 
@@ -330,8 +312,8 @@ void activeMask(Context &c, const Op &op) {
 // Barriers of the block
 //===----------------------------------------------------------------------===//
 
-/// op.detail: bit 0: waits, bit 1: all lanes of the warp have to be there, bit 2:
-/// reduces. op.target: the number of the operand with the barrier's number.
+/// op.detail: bit 0: waits, bit 1: all lanes of the warp have to be there, bit
+/// 2: reduces. op.target: the number of the operand with the barrier's number.
 void blockBarrier(Context &c, const Op &op) {
   if (op.detail & 2) {
     if (c.mask != c.lanes) {
@@ -343,8 +325,7 @@ void blockBarrier(Context &c, const Op &op) {
       c.mask = c.lanes;
     }
     if (c.lanes != c.warp->live) {
-      c.warp->fragments[c.fragment].wait = WaitKind::Aligned;
-      c.switched = true;
+      waitForLanes(c);
       return;
     }
   }

@@ -52,9 +52,8 @@ bool muon::ptxsim::isFloat(Type type) {
 }
 
 const char *muon::ptxsim::spaceName(Space space) {
-  static constexpr const char *names[] = {"generic", "global", "shared",
-                                          "local",   "param",  "const",
-                                          "register"};
+  static constexpr const char *names[] = {
+      "generic", "global", "shared", "local", "param", "const", "register"};
   return names[unsigned(space)];
 }
 
@@ -111,10 +110,8 @@ unsigned muon::ptxsim::specialBytes(Special special) {
 #define INTS "u16|u32|u64|s16|s32|s64"
 #define INTS32 "u32|s32|u64|s64"
 #define BITS "b16|b32|b64"
-#define MEMORY_TYPES                                                           \
-  "b8|b16|b32|b64|u8|u16|u32|u64|s8|s16|s32|s64|f32|f64"
+#define MEMORY_TYPES "b8|b16|b32|b64|u8|u16|u32|u64|s8|s16|s32|s64|f32|f64"
 #define ROUND "rn|rz|rm|rp"
-#define ORDERED "eq|ne|lt|le|gt|ge"
 #define COMPARISONS                                                            \
   "eq|ne|lt|le|gt|ge|lo|ls|hi|hs|equ|neu|ltu|leu|gtu|geu|num|nan"
 #define COMPARED "b16|b32|b64|u16|u32|u64|s16|s32|s64|f16|bf16|f32|f64"
@@ -252,11 +249,11 @@ const std::vector<Form> &muon::ptxsim::instructionForms() {
       {"set", O::Set, C::Logic,
        COMPARISONS " and|or|xor ?ftz " SET_RESULTS COMPARED, "d,s:1,s:1,q",
        SECTION},
+      {"set", O::Set, C::Logic, COMPARISONS " ?ftz f16x2|bf16x2 f16x2|bf16x2",
+       "d,s:1,s:1", SECTION},
       {"set", O::Set, C::Logic,
-       COMPARISONS " ?ftz f16x2|bf16x2 f16x2|bf16x2", "d,s:1,s:1", SECTION},
-      {"set", O::Set, C::Logic,
-       COMPARISONS " and|or|xor ?ftz f16x2|bf16x2 f16x2|bf16x2",
-       "d,s:1,s:1,q", SECTION},
+       COMPARISONS " and|or|xor ?ftz f16x2|bf16x2 f16x2|bf16x2", "d,s:1,s:1,q",
+       SECTION},
 #undef SET_RESULTS
       {"setp", O::Setp, C::Logic, COMPARISONS " ?ftz " COMPARED, "P,s,s",
        SECTION},
@@ -264,8 +261,8 @@ const std::vector<Form> &muon::ptxsim::instructionForms() {
        "P,s,s,q", SECTION},
       {"setp", O::Setp, C::Logic, COMPARISONS " ?ftz f16x2|bf16x2", "P,s,s",
        SECTION},
-      {"setp", O::Setp, C::Logic,
-       COMPARISONS " and|or|xor ?ftz f16x2|bf16x2", "P,s,s,q", SECTION},
+      {"setp", O::Setp, C::Logic, COMPARISONS " and|or|xor ?ftz f16x2|bf16x2",
+       "P,s,s,q", SECTION},
       {"selp", O::Selp, C::Logic, BITS "|" INTS "|f32|f64", "d,s,s,q", SECTION},
       {"slct", O::Slct, C::Logic, "?ftz " BITS "|" INTS "|f32|f64 s32|f32",
        "d,s,s,s:1", SECTION},
@@ -344,8 +341,8 @@ const std::vector<Form> &muon::ptxsim::instructionForms() {
       {"match", O::Match, C::WarpSync, "all sync b32|b64", "dp:b32,s,s:b32",
        SECTION},
       {"activemask", O::ActiveMask, C::WarpSync, "b32", "d", SECTION},
-      {"redux", O::Redux, C::WarpSync, "sync add|min|max u32|s32",
-       "d,s,s:b32", SECTION},
+      {"redux", O::Redux, C::WarpSync, "sync add|min|max u32|s32", "d,s,s:b32",
+       SECTION},
       {"redux", O::Redux, C::WarpSync, "sync and|or|xor b32", "d,s,s:b32",
        SECTION},
       {"elect", O::Elect, C::WarpSync, "sync", "dp:b32,s:b32", SECTION},
@@ -358,12 +355,12 @@ const std::vector<Form> &muon::ptxsim::instructionForms() {
        SECTION},
       {"bar", O::Barrier, C::Barrier, "?cta red and|or pred", "p,s:u32,q",
        SECTION},
-      {"bar", O::Barrier, C::Barrier, "?cta red and|or pred",
-       "p,s:u32,s:u32,q", SECTION},
+      {"bar", O::Barrier, C::Barrier, "?cta red and|or pred", "p,s:u32,s:u32,q",
+       SECTION},
       {"barrier", O::Barrier, C::Barrier, "?cta sync ?aligned", "s:u32,?s:u32",
        SECTION},
-      {"barrier", O::Barrier, C::Barrier, "?cta arrive ?aligned",
-       "s:u32,s:u32", SECTION},
+      {"barrier", O::Barrier, C::Barrier, "?cta arrive ?aligned", "s:u32,s:u32",
+       SECTION},
       {"barrier", O::Barrier, C::Barrier, "?cta red popc ?aligned u32",
        "d,s:u32,q", SECTION},
       {"barrier", O::Barrier, C::Barrier, "?cta red popc ?aligned u32",

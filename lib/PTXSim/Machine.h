@@ -6,10 +6,10 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// A launch is a grid of blocks, a block is warps, a warp is fragments: lanes that
-// are at the same place in the same frame. A level above blocks (clusters) would
-// own several Block objects and be stepped as one; an agent beside the warps (TMA,
-// wgmma) would be one more source of Copy objects in Block::copies.
+// A launch is a grid of blocks, a block is warps, a warp is fragments: lanes
+// that are at the same place in the same frame. A level above blocks (clusters)
+// would own several Block objects and be stepped as one; an agent beside the
+// warps (TMA, wgmma) would be one more source of Copy objects in Block::copies.
 //
 //===----------------------------------------------------------------------===//
 
@@ -36,8 +36,15 @@ struct Block;
 struct Context;
 struct Warp;
 
-/// The registers and private memory of one call of a function, for the lanes of a
-/// warp that made the call together.
+/// Runs `body(lane)` for each lane of the mask.
+template <class F>
+inline void forLanes(uint32_t mask, F body) {
+  for (; mask; mask &= mask - 1)
+    body(unsigned(__builtin_ctz(mask)));
+}
+
+/// The registers and private memory of one call of a function, for the lanes of
+/// a warp that made the call together.
 struct Frame {
   Frame(const Launch &launch, const Warp &warp, const Block &block,
         const Code &code, Frame *parent, uint32_t returnPc);
@@ -48,8 +55,8 @@ struct Frame {
   unsigned depth;
   /// Fragments that stand in this frame, and frames that it is the parent of.
   unsigned uses = 0;
-  /// 32 values of each register, at Code::offsets; a set bit of the shadow is an
-  /// undefined bit, and only counts in lanes that are set in `undefined`.
+  /// 32 values of each register, at Code::offsets; a set bit of the shadow is
+  /// an undefined bit, and only counts in lanes that are set in `undefined`.
   std::vector<uint8_t> values, shadow;
   std::vector<uint32_t> undefined;
   /// The line that made a register undefined; 0 if nothing ever wrote it.
@@ -123,7 +130,8 @@ struct BarrierState {
   uint32_t arrived = 0;
   /// By warp: lanes that wait, lanes that only arrived.
   std::vector<uint32_t> waiting, arriving;
-  /// For barrier.red: threads whose predicate is true, and all that brought one.
+  /// For barrier.red: threads whose predicate is true, and all that brought
+  /// one.
   uint32_t yes = 0, voters = 0;
   /// Of the first arrival.
   uint32_t line = 0;
@@ -221,7 +229,7 @@ struct Context {
   Launch *launch;
   Block *block;
   Warp *warp;
-  Frame *frame;
+  Frame *frame = nullptr;
   /// Of the frame.
   uint8_t *values;
   uint8_t *shadow;
@@ -238,6 +246,26 @@ struct Context {
   /// Set by instructions that changed the fragments of the warp and have put
   /// their program counters right.
   bool switched;
+  /// Set besides by those that wait for lanes and run again with them.
+  bool retries;
+
+  /// Sets all that follows from the fragment; its lanes execute.
+  void enter(size_t index) {
+    const Fragment &at = warp->fragments[index];
+    if (at.frame != frame) {
+      frame = at.frame;
+      values = frame->values.data();
+      shadow = frame->shadow.data();
+      undefined = frame->undefined.data();
+      predicates = frame->predicates.data();
+      undefinedPredicates = frame->undefinedPredicates.data();
+    }
+    fragment = index;
+    lanes = mask = at.mask;
+    pc = at.pc;
+    next = pc + 1;
+    switched = retries = false;
+  }
 
   const Op &op() const { return frame->code.ops[pc]; }
   template <class T>
@@ -249,6 +277,12 @@ struct Context {
     return reinterpret_cast<T *>(shadow + offset);
   }
 };
+
+/// Waits until all live lanes of the warp are at the instruction.
+inline void waitForLanes(Context &c) {
+  c.warp->fragments[c.fragment].wait = WaitKind::Aligned;
+  c.switched = c.retries = true;
+}
 
 /// Reports a finding at the instruction; `lane` may be -1.
 void report(Context &context, FindingKind kind, int lane, std::string message,

@@ -59,8 +59,8 @@ uint64_t Memory::allocateZeros(uint64_t bytes, std::string name,
                                uint64_t alignment, bool readOnly) {
   Allocation allocation;
   allocation.name = std::move(name);
-  allocation.data.reset(static_cast<uint8_t *>(
-      std::calloc(std::max<uint64_t>(bytes, 1), 1)));
+  allocation.data.reset(
+      static_cast<uint8_t *>(std::calloc(std::max<uint64_t>(bytes, 1), 1)));
   if (!allocation.data)
     return 0;
   allocation.range.data = allocation.data.get();
@@ -86,8 +86,7 @@ const MemoryRange *Memory::find(uint64_t address, uint64_t bytes) const {
     return nullptr;
   const Allocation &allocation = std::prev(after)->second;
   const MemoryRange &range = allocation.range;
-  if (allocation.freed || address > range.end ||
-      bytes > range.end - address)
+  if (allocation.freed || address > range.end || bytes > range.end - address)
     return nullptr;
   return &range;
 }

@@ -159,9 +159,9 @@ struct Program {
   std::shared_ptr<const Compiled> compiled;
 };
 
-/// Reads PTX. The text may be anything: it is limited in size, depth and numbers
-/// (see Limits in Parser.cpp), and nothing of it is believed before it was
-/// checked. False if it is wrong, with every error that was found.
+/// Reads PTX. The text may be anything: it is limited in size, depth and
+/// numbers (see Limits in Parser.h), and nothing of it is believed before it
+/// was checked. False if it is wrong, with every error that was found.
 bool parseProgram(std::string_view text, Program &program,
                   std::vector<ParseError> &errors);
 

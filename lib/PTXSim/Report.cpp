@@ -53,8 +53,7 @@ static std::string lineText(const Program &program, unsigned line) {
 }
 
 std::string muon::ptxsim::placeText(const Launch &launch, uint32_t line) {
-  return "line " + std::to_string(line) + ": " +
-         lineText(launch.program, line);
+  return "line " + std::to_string(line) + ": " + lineText(launch.program, line);
 }
 
 void muon::ptxsim::report(Block &block, Finding finding) {

@@ -63,8 +63,8 @@ struct ParameterInfo {
 };
 
 /// What a kernel needs before it runs. Registers are the largest number of
-/// 32-bit registers that are live at once in any one function, which bounds from
-/// below what ptxas assigns; predicates are not counted.
+/// 32-bit registers that are live at once in any one function, which bounds
+/// from below what ptxas assigns; predicates are not counted.
 struct KernelResources {
   uint32_t registers = 0;
   uint32_t staticSharedBytes = 0;
@@ -138,7 +138,8 @@ private:
 
 /// When a value that depends on bits that were never written is reported.
 enum class UndefinedUse : uint8_t {
-  /// As the operand of any arithmetic, as an address, in a branch, in a store to
+  /// As the operand of any arithmetic, as an address, in a branch, in a store
+  /// to
   /// global memory. Copies, selections and operations on bits pass it on.
   Arithmetic,
   /// Arithmetic passes it on too: for code that computes values it then drops.
@@ -263,14 +264,16 @@ struct Counters {
   Traffic global, shared, local, constant, parameter;
   /// cp.async, from global to shared memory; part of those above.
   uint64_t asyncBytes = 0;
-  /// Instructions that access global memory, and the 32-byte sectors they touch.
+  /// Instructions that access global memory, and the 32-byte sectors they
+  /// touch.
   uint64_t globalRequests = 0, globalSectors = 0;
   /// The least number of sectors that could hold the bytes of each request.
   uint64_t globalSectorsIdeal = 0;
   /// Instructions that access shared memory, the passes over its 32 banks that
   /// they need, and those beyond what their width needs.
   uint64_t sharedRequests = 0, sharedWavefronts = 0, sharedBankConflicts = 0;
-  /// Warps that arrived at a barrier of the block to wait.
+  /// Times that a warp, or lanes of it that came apart from the others, arrived
+  /// at a barrier of the block to wait.
   uint64_t barrierWaits = 0;
 
   uint64_t totalWarpInstructions() const;

@@ -98,6 +98,21 @@ private:
   std::string text, function;
 };
 
+// Sanitizers look at the simulator, which takes fewer.
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define PTXSIM_FEW_SEEDS
+#endif
+#endif
+#ifdef PTXSIM_FEW_SEEDS
+constexpr uint64_t numSeeds = 2;
+#else
+constexpr uint64_t numSeeds = 10;
+#endif
+
+/// For what never ends.
+void endSoon(Workload &, LaunchOptions &o) { o.maxInstructions = 200'000; }
+
 struct Mutant {
   std::string name, compiler, kernel;
   std::vector<Edit> edits;
@@ -127,8 +142,9 @@ void expectFound(const Source &source, const Workload &work,
     ASSERT_NE(lines.back(), 0u);
   }
   // Those that never end do so soon.
-  options.maxInstructions = 4'000'000;
-  for (uint64_t seed = 0; seed < 10; ++seed) {
+  options.maxInstructions =
+      std::min<uint64_t>(options.maxInstructions, 4'000'000);
+  for (uint64_t seed = 0; seed < numSeeds; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     options.seed = seed;
     options.hostThreads = 1 + seed % 2;
@@ -374,7 +390,8 @@ static std::vector<Mutant> programMutants() {
        {"st.local.u32 \t[%rd20], %r45;", "st.local.u32 \t[%rd20+4], %r47;",
         "st.local.u32 \t[%rd20+8], %r49;", "st.local.u32 \t[%rd20+12], %r50;",
         "st.local.u32 \t[%rd44], %r52;"},
-       {Kind::UndefinedValue, Kind::NoProgress}},
+       {Kind::UndefinedValue, Kind::NoProgress},
+       endSoon},
       {"DynamicSharedTooSmall",
        "nvcc",
        "histogram",
@@ -692,14 +709,16 @@ static std::vector<Mutant> programMutants() {
        {{"shl.b32 \t%r77, %r77, 1;", "shl.b32 \t%r77, %r77, 0;"}},
        {Kind::NoProgress},
        {},
-       {}},
+       {},
+       endSoon},
       {"LockNeverFreed",
        "nvcc",
        "lockPerBlock",
        {{"atom.global.exch.b32 \t%r10, [%rd1], 0;", ""}},
        {Kind::NoProgress},
        {},
-       {}},
+       {},
+       endSoon},
       {"Trap",
        "nvcc",
        "branchTable",
@@ -1043,7 +1062,9 @@ TEST_P(SmallMutants, IsFound) {
   std::vector<uint32_t> memory(64, 1);
   work.inOut(memory, memory);
   Source source(kernelOf(s.body), "k");
-  expectFound(source, work, LaunchOptions(), s.kinds, s.places, s.also);
+  LaunchOptions options;
+  options.maxInstructions = 1'000'000;
+  expectFound(source, work, options, s.kinds, s.places, s.also);
 }
 
 INSTANTIATE_TEST_SUITE_P(PTXSim, SmallMutants,

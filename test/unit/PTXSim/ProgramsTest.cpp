@@ -26,6 +26,18 @@ using testing::HasSubstr;
 
 static const Dim3 none{0, 0, 0};
 
+// Sanitizers look at the simulator, which takes fewer.
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define PTXSIM_FEW_SEEDS
+#endif
+#endif
+#ifdef PTXSIM_FEW_SEEDS
+static constexpr uint64_t numSeeds = 10;
+#else
+static constexpr uint64_t numSeeds = 100;
+#endif
+
 static bool operator==(const Dim3 &a, const Dim3 &b) {
   return a.x == b.x && a.y == b.y && a.z == b.z;
 }
@@ -75,7 +87,7 @@ TEST_P(EveryProgram, IsRightForEverySeed) {
   expectRight(work, first);
   std::vector<uint8_t> bits = writtenBytes(work, first);
   std::string counters = first.result.counters.json();
-  for (uint64_t seed = 1; seed < 100 && !HasFailure(); ++seed) {
+  for (uint64_t seed = 1; seed < numSeeds && !HasFailure(); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Outcome other = runSeed(seed);
     expectRight(work, other);
