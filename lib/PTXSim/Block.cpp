@@ -133,6 +133,7 @@ void muon::ptxsim::dropFrame(Warp &warp, Frame *frame) {
     Frame *parent = frame->parent;
     for (size_t i = warp.frames.size(); i-- > 0;)
       if (warp.frames[i].get() == frame) {
+        warp.frameBytes -= frame->code.frameBytes();
         warp.frames.erase(warp.frames.begin() + long(i));
         break;
       }
@@ -183,6 +184,7 @@ Block::Block(Launch &launch, uint64_t number)
                                                   launch.kernel, nullptr, 0));
     Frame *frame = warp.frames.back().get();
     frame->uses = 1;
+    warp.frameBytes = launch.kernel.frameBytes();
     Fragment fragment;
     fragment.mask = warp.live;
     fragment.frame = frame;

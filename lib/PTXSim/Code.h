@@ -127,6 +127,11 @@ struct Code {
   std::unordered_map<const Variable *, uint32_t> localOffsets, paramOffsets;
   std::vector<std::pair<uint32_t, uint32_t>> localRanges;
   uint32_t localBytes = 0, paramBytes = 0;
+  /// What a frame of it takes of the host.
+  uint64_t frameBytes() const {
+    return 2 *
+           (uint64_t(valueBytes) + 32 * (uint64_t(localBytes) + paramBytes));
+  }
   /// Largest number of live 32-bit registers.
   uint32_t liveRegisters = 0;
   bool usesAsync = false;

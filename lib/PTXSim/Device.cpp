@@ -148,13 +148,14 @@ static std::string dimText(const Dim3 &dim) {
 }
 
 /// What the machine or the kernel does not allow; empty if all is well.
-static std::string checkLaunch(const KernelInfo &info,
+static std::string checkLaunch(const KernelInfo &info, const Code &code,
                                const LaunchOptions &options,
                                const SharedLayout &layout,
                                const std::vector<uint8_t> &parameters) {
   const KernelResources &resources = info.resources;
   const Dim3 &block = options.block;
   uint64_t threads = block.count();
+  uint64_t mostThreads = std::min(options.maxThreadsPerBlock, 1024u);
   if (!threads || !options.grid.count())
     return "expected at least one thread, found grid " + dimText(options.grid) +
            ", block " + dimText(block);
@@ -162,9 +163,8 @@ static std::string checkLaunch(const KernelInfo &info,
       options.grid.x > 0x7fffffff)
     return "expected a grid of at most 2147483647x65535x65535, found " +
            dimText(options.grid);
-  if (block.x > 1024 || block.y > 1024 || block.z > 64 ||
-      threads > options.maxThreadsPerBlock)
-    return "expected at most " + std::to_string(options.maxThreadsPerBlock) +
+  if (block.x > 1024 || block.y > 1024 || block.z > 64 || threads > mostThreads)
+    return "expected at most " + std::to_string(mostThreads) +
            " threads per block and 1024x1024x64 at most, found " +
            dimText(block);
   if (resources.requiredThreads[0]) {
@@ -208,6 +208,10 @@ static std::string checkLaunch(const KernelInfo &info,
            " registers per block, found up to " +
            std::to_string(resources.maxRegisters) + " (.maxnreg) in each of " +
            std::to_string(threads) + " threads";
+  if (code.frameBytes() > maxFrameBytes)
+    return "expected at most " + std::to_string(maxFrameBytes >> 20) +
+           " MiB of registers and local memory per warp, found " +
+           std::to_string(code.frameBytes() >> 20) + " MiB";
   if (parameters.size() != resources.parameterBytes)
     return "expected " + std::to_string(resources.parameterBytes) +
            " bytes of parameters, found " + std::to_string(parameters.size());
@@ -371,7 +375,8 @@ LaunchResult Device::launch(const std::shared_ptr<const Module> &module,
     if (candidate.isKernel && !candidate.isExtern && candidate.name == kernel)
       function = &candidate;
   const SharedLayout &layout = compiled.shared.at(function);
-  std::string wrong = checkLaunch(*info, options, layout, parameters.packed());
+  std::string wrong = checkLaunch(*info, compiled.codes.at(function), options,
+                                  layout, parameters.packed());
   if (!wrong.empty())
     return fail(std::move(wrong));
 

@@ -156,6 +156,7 @@ void enter(Context &c, const CallSite &site, const Function &callee,
   warp.frames.push_back(std::make_unique<Frame>(*c.launch, warp, *c.block, code,
                                                 caller, c.pc + 1));
   Frame *frame = warp.frames.back().get();
+  warp.frameBytes += code.frameBytes();
   for (size_t i = 0; i < site.arguments.size(); ++i) {
     CallSite::Value to =
         calleeValue(code, callee.parameters, callee.parameterRegisters, i);
@@ -171,9 +172,13 @@ void enter(Context &c, const CallSite &site, const Function &callee,
 
 void call(Context &c, const Op &op) {
   const CallSite &site = c.frame->code.calls[op.target];
-  if (c.frame->depth >= maxDepth) {
+  if (c.frame->depth >= maxDepth || c.warp->frameBytes > maxFrameBytes) {
     report(c, FindingKind::NoProgress, __builtin_ctz(c.mask),
-           "expected at most " + std::to_string(maxDepth) + " nested calls");
+           "expected at most " + std::to_string(maxDepth) +
+               " nested calls with " + std::to_string(maxFrameBytes >> 20) +
+               " MiB of registers and local memory per warp, found " +
+               std::to_string(c.frame->depth) + " with " +
+               std::to_string(c.warp->frameBytes >> 20) + " MiB");
     exitLanes(c, c.mask);
     return;
   }

@@ -30,6 +30,8 @@ namespace muon::ptxsim {
 
 constexpr unsigned warpSize = 32;
 constexpr unsigned numBarriers = 16;
+/// Memory of the host that the frames of a warp may take.
+constexpr uint64_t maxFrameBytes = uint64_t(64) << 20;
 
 struct Launch;
 struct Block;
@@ -103,6 +105,7 @@ struct Warp {
   uint32_t live = 0;
   std::vector<Fragment> fragments;
   std::vector<std::unique_ptr<Frame>> frames;
+  uint64_t frameBytes = 0;
   /// Instructions executed; the clock of the warp.
   uint64_t steps = 0;
   /// Groups of cp.async that each lane has committed.

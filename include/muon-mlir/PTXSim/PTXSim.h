@@ -163,7 +163,8 @@ struct LaunchOptions {
   uint64_t maxInstructions = 20'000'000'000;
   /// Different findings after which a launch ends.
   unsigned maxFindings = 20;
-  /// Limits of the machine; those of sm_80.
+  /// Limits of the machine; those of sm_80. More than 1024 threads are never
+  /// allowed.
   uint32_t maxSharedBytes = 163 * 1024;
   uint32_t maxThreadsPerBlock = 1024;
   uint32_t registersPerBlock = 65536;
@@ -190,7 +191,8 @@ enum class FindingKind : uint8_t {
   WarpDivergence,
   /// No thread can go on.
   Deadlock,
-  /// More instructions than LaunchOptions::maxInstructions.
+  /// More instructions than LaunchOptions::maxInstructions, or calls nested too
+  /// deeply.
   NoProgress,
   /// Shared memory, registers or threads beyond the limits, or other than the
   /// kernel's directives allow; wrong parameters.

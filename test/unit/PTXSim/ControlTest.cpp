@@ -927,4 +927,34 @@ WAIT:
   }
 }
 
+TEST(PTXControl, EndlessRecursionIsFound) {
+  // By its depth where a call takes little, by its memory where it takes much.
+  for (const char *local : {"", "  .local .align 4 .b8 own[100000];\n"}) {
+    Program program{"  mov.u32 %v, 0;\n  call again;\n"};
+    program.module = ".func again();\n.func again()\n{\n" + std::string(local) +
+                     "  call again;\n  ret;\n}\n";
+    if (*local)
+      program.module.insert(program.module.rfind("  call"),
+                            "  st.local.u32 [own], 0;\n");
+    std::vector<uint32_t> words;
+    LaunchResult result = launch(program, 0, words);
+    ASSERT_EQ(result.findings.size(), 1u);
+    EXPECT_EQ(result.findings[0].kind, FindingKind::NoProgress);
+    EXPECT_NE(result.findings[0].message.find("nested calls"),
+              std::string::npos)
+        << result.findings[0].message;
+  }
+}
+
+TEST(PTXControl, RegistersBeyondMemoryAreRefused) {
+  Program program{"  .reg .b64 %many<300000>;\n  mov.u32 %v, 0;\n"};
+  std::vector<uint32_t> words;
+  LaunchResult result = launch(program, 0, words);
+  ASSERT_EQ(result.findings.size(), 1u);
+  EXPECT_EQ(result.findings[0].kind, FindingKind::Launch);
+  EXPECT_NE(result.findings[0].message.find("64 MiB of registers"),
+            std::string::npos)
+      << result.findings[0].message;
+}
+
 } // namespace
