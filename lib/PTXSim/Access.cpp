@@ -53,22 +53,34 @@ uint32_t misaligned(const LaneAccess &access, unsigned alignment) {
 
 void countSectors(Counters &counters, const LaneAccess &access, uint32_t mask,
                   unsigned bytes) {
-  uint64_t sorted[warpSize];
-  unsigned count = 0;
+  // An access is aligned, so it lies in one sector.
+  uint64_t sectors = 0, distinct = 0;
   bool ascending = true;
-  forLanes(mask, [&](unsigned l) {
-    ascending &= !count || sorted[count - 1] <= access.addresses[l];
-    sorted[count++] = access.addresses[l];
-  });
-  if (!ascending)
+  auto add = [&](uint64_t address, uint64_t last) {
+    distinct += address != last;
+    sectors += (address >> 5) != (last >> 5);
+    ascending &= address >= last;
+  };
+  unsigned first = unsigned(__builtin_ctz(mask));
+  uint64_t last = access.addresses[first];
+  sectors = distinct = 1;
+  if (mask == ~uint32_t(0)) {
+    for (unsigned l = 1; l < warpSize; ++l)
+      add(access.addresses[l], access.addresses[l - 1]);
+  } else {
+    forLanes(mask & (mask - 1), [&](unsigned l) {
+      add(access.addresses[l], last);
+      last = access.addresses[l];
+    });
+  }
+  if (!ascending) {
+    uint64_t sorted[warpSize];
+    unsigned count = 0;
+    forLanes(mask, [&](unsigned l) { sorted[count++] = access.addresses[l]; });
     std::sort(sorted, sorted + count);
-  uint64_t sectors = 0, distinct = 0, lastSector = ~uint64_t(0);
-  for (unsigned i = 0; i < count; ++i) {
-    distinct += i == 0 || sorted[i] != sorted[i - 1];
-    // An access is aligned, so it lies in one sector.
-    uint64_t sector = sorted[i] >> 5;
-    sectors += sector != lastSector;
-    lastSector = sector;
+    sectors = distinct = 1;
+    for (unsigned i = 1; i < count; ++i)
+      add(sorted[i], sorted[i - 1]);
   }
   ++counters.globalRequests;
   counters.globalSectors += sectors;
@@ -175,15 +187,20 @@ void resolveGlobal(Context &c, unsigned bytes, AccessKind kind,
   const MemoryRange &last = warp.lastRange;
   if (last.end - last.begin >= bytes && !(kind.writes && last.readOnly)) {
     uint64_t most = last.end - last.begin - bytes;
-    uint32_t outside = 0;
-    for (unsigned l = 0; l < warpSize; ++l)
-      outside |= uint32_t(access.addresses[l] - last.begin > most) << l;
-    if (!(outside & mask)) {
+    // Negative, as a signed number, before the range and after it. Lanes that
+    // take no part may be anywhere, and then it takes longer.
+    uint64_t outside = 0;
+    for (unsigned l = 0; l < warpSize; ++l) {
+      uint64_t offset = access.addresses[l] - last.begin;
+      outside |= offset | (most - offset);
+    }
+    if (!(outside >> 63)) {
       unknown = 0;
       auto data = reinterpret_cast<uintptr_t>(last.data) - last.begin;
       for (unsigned l = 0; l < warpSize; ++l)
         access.data[l] =
             reinterpret_cast<uint8_t *>(data + access.addresses[l]);
+      access.hasShadow |= last.shadow != nullptr;
       auto shadow = reinterpret_cast<uintptr_t>(last.shadow) - last.begin;
       for (unsigned l = 0; l < warpSize; ++l)
         access.shadow[l] =
@@ -219,6 +236,7 @@ void resolveGlobal(Context &c, unsigned bytes, AccessKind kind,
     access.data[l] = range.data + (address - range.begin);
     access.shadow[l] =
         range.shadow ? range.shadow + (address - range.begin) : nullptr;
+    access.hasShadow |= range.shadow != nullptr;
   });
   access.mask &= ~bad;
   mask &= ~bad;
@@ -268,6 +286,7 @@ void resolveShared(Context &c, unsigned bytes, AccessKind kind,
     }
     access.data[l] = block.shared.data() + address;
     access.shadow[l] = block.sharedShadow.data() + address;
+    access.hasShadow = true;
     if (!block.sharedPending.empty())
       for (uint64_t word = address / 4; word <= (address + bytes - 1) / 4;
            ++word)
@@ -318,6 +337,7 @@ void resolveLocal(Context &c, unsigned bytes, AccessKind kind,
         size_t at = size_t(l) * frame->code.localBytes + offset;
         access.data[l] = frame->local.data() + at;
         access.shadow[l] = frame->localShadow.data() + at;
+        access.hasShadow = true;
       }
     }
     if (!inside) {
@@ -377,6 +397,7 @@ void resolveFrame(Context &c, unsigned bytes, LaneAccess &access,
     size_t at = size_t(l) * frame.code.paramBytes + address;
     access.data[l] = frame.params.data() + at;
     access.shadow[l] = frame.paramShadow.data() + at;
+    access.hasShadow = true;
   });
   access.mask &= ~bad;
 }

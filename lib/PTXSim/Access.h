@@ -21,8 +21,9 @@ struct LaneAccess {
   uint32_t global = 0;
   uint64_t addresses[warpSize];
   uint8_t *data[warpSize];
-  /// Null where everything is defined.
+  /// Null where everything is defined; all of them unless hasShadow.
   uint8_t *shadow[warpSize];
+  bool hasShadow = false;
 };
 
 /// The addresses `base + offset` of the lanes that execute the instruction;

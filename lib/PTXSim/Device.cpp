@@ -96,8 +96,7 @@ bool Device::write(uint64_t address, const void *from, uint64_t bytes) {
   if (!bytes)
     return true;
   std::memcpy(range->data + (address - range->begin), from, bytes);
-  if (range->shadow)
-    std::memset(range->shadow + (address - range->begin), 0, bytes);
+  impl->memory.setDefined(address, bytes);
   return true;
 }
 

@@ -91,18 +91,24 @@ void load(Context &c, const Op &op) {
   computeAddresses(c, op.args[0], op.offset, access);
   unsigned bytes = sizeof(U) * op.vector;
   resolve(c, op.space, bytes, op.access, access);
-  uint32_t shadowed = 0;
-  forLanes(access.mask, [&](unsigned l) {
-    if (const uint8_t *shadow = access.shadow[l]) {
-      U some = 0;
+  auto undefinedBitsOf = [&](unsigned l) {
+    U some = 0;
+    if (const uint8_t *shadow = access.shadow[l])
       for (unsigned i = 0; i < op.vector; ++i) {
         U bits;
         std::memcpy(&bits, shadow + i * sizeof(U), sizeof(U));
         some |= bits;
       }
-      shadowed |= uint32_t(some != 0) << l;
-    }
-  });
+    return some;
+  };
+  uint32_t shadowed = 0;
+  U any = 0;
+  if (access.hasShadow)
+    forLanes(access.mask, [&](unsigned l) { any |= undefinedBitsOf(l); });
+  if (any)
+    forLanes(access.mask, [&](unsigned l) {
+      shadowed |= uint32_t(undefinedBitsOf(l) != 0) << l;
+    });
   for (unsigned i = 0; i < op.elements.size(); ++i) {
     const Ref &ref = op.elements[i];
     if (!ref)

@@ -91,6 +91,19 @@ const MemoryRange *Memory::find(uint64_t address, uint64_t bytes) const {
   return &range;
 }
 
+void Memory::setDefined(uint64_t address, uint64_t bytes) {
+  Allocation &allocation = std::prev(allocations.upper_bound(address))->second;
+  MemoryRange &range = allocation.range;
+  if (!range.shadow)
+    return;
+  if (bytes == range.end - range.begin) {
+    range.shadow = nullptr;
+    allocation.shadow.reset();
+  } else {
+    std::memset(range.shadow + (address - range.begin), 0, bytes);
+  }
+}
+
 std::string Memory::describe(uint64_t address) const {
   auto after = allocations.upper_bound(address);
   if (after == allocations.begin())

@@ -40,6 +40,8 @@ public:
 
   /// Null if [address, address + bytes) is not within one allocation.
   const MemoryRange *find(uint64_t address, uint64_t bytes) const;
+  /// The bytes of a range within one allocation were written.
+  void setDefined(uint64_t address, uint64_t bytes);
   /// What lies at or before an address, for messages.
   std::string describe(uint64_t address) const;
 
