@@ -380,6 +380,21 @@ decodeBytecode(llvm::SourceMgr &sourceMgr, MLIRContext &context,
 // readModule
 //===----------------------------------------------------------------------===//
 
+/// Upstream's parser of `linalg.fill<...>` takes whatever attribute stands
+/// there for a dictionary. True if each is one.
+static bool hasLinalgDictionaries(StringRef text) {
+  for (size_t at = 0; (at = text.find("linalg.", at)) != StringRef::npos;) {
+    bool isOperation = !at || (text[at - 1] != '#' && text[at - 1] != '!');
+    at += StringRef("linalg.").size();
+    StringRef rest =
+        text.substr(at).ltrim("abcdefghijklmnopqrstuvwxyz0123456789_.").ltrim();
+    if (isOperation && rest.consume_front("<") &&
+        !rest.ltrim().starts_with("{"))
+      return false;
+  }
+  return true;
+}
+
 OwningOpRef<ModuleOp> mlir::muon::readModule(llvm::SourceMgr &sourceMgr,
                                              MLIRContext &context,
                                              const Limits &limits) {
@@ -400,6 +415,12 @@ OwningOpRef<ModuleOp> mlir::muon::readModule(llvm::SourceMgr &sourceMgr,
     emitError(
         FileLineColLoc::get(&context, buffer->getBufferIdentifier(), 1, 1))
         << llvm::toString(std::move(error));
+    return {};
+  }
+  if (!hasLinalgDictionaries(buffer->getBuffer())) {
+    emitError(
+        FileLineColLoc::get(&context, buffer->getBufferIdentifier(), 1, 1))
+        << "expected a dictionary in '<' after the name of a linalg operation";
     return {};
   }
   // Verifiers print and walk: not before it is known how much.
