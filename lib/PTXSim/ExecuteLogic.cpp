@@ -552,7 +552,7 @@ void funnelShift(Context &c, const Op &op) {
 
 /// The selector of prmt: four nibbles that choose bytes of {b, a}.
 uint32_t permute(const Instruction &instruction, uint32_t a, uint32_t b,
-                 uint32_t selector, bool isShadow) {
+                 uint32_t selector) {
   uint64_t both = uint64_t(b) << 32 | a;
   unsigned at = selector & 3;
   unsigned nibbles[4];
@@ -586,7 +586,6 @@ uint32_t permute(const Instruction &instruction, uint32_t a, uint32_t b,
       byte = byte & 0x80 ? 0xff : 0;
     result |= uint32_t(byte) << (8 * i);
   }
-  (void)isShadow;
   return result;
 }
 
@@ -600,7 +599,7 @@ void permuteBytes(Context &c, const Op &op) {
   const uint32_t *z = c.lane<uint32_t>(rc.offset);
   uint32_t result[warpSize];
   for (unsigned l = 0; l < warpSize; ++l)
-    result[l] = permute(*op.source, x[l], y[l], z[l], false);
+    result[l] = permute(*op.source, x[l], y[l], z[l]);
   if (!((c.undefined[ra.reg] | c.undefined[rb.reg]) & c.mask)) {
     put(c.lane<uint32_t>(d.offset), result, c.mask);
     setDefined(c, d.reg);
@@ -612,7 +611,7 @@ void permuteBytes(Context &c, const Op &op) {
   uint32_t origin =
       c.frame->origins[c.undefined[ra.reg] & c.mask ? ra.reg : rb.reg];
   for (unsigned l = 0; l < warpSize; ++l)
-    ua[l] = permute(*op.source, ua[l], ub[l], z[l], true);
+    ua[l] = permute(*op.source, ua[l], ub[l], z[l]);
   put(c.lane<uint32_t>(d.offset), result, c.mask);
   setUndefinedBits(c, d, ua, origin);
 }
