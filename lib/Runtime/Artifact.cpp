@@ -11,6 +11,7 @@
 #include "CpuFeatures.h"
 #include "Text.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -165,7 +166,7 @@ Error Artifact::open() {
       static_cast<const char *>(::dlsym(library, "muon_manifest"));
   const auto *size =
       static_cast<const uint64_t *>(::dlsym(library, "muon_manifest_size"));
-  step = reinterpret_cast<MuonStepFn>(::dlsym(library, "step"));
+  auto step = reinterpret_cast<MuonStepFn>(::dlsym(library, "step"));
   if (!text || !size || !step) {
     const char *symbol = !text   ? "muon_manifest"
                          : !size ? "muon_manifest_size"
@@ -180,7 +181,32 @@ Error Artifact::open() {
                    " bytes");
   if (Error error = parseManifest(std::string_view(text, *size), manifest))
     return error;
-  return device->accepts(manifest);
+  if (Error error = device->accepts(manifest))
+    return error;
+  if (Error error = checkHostCode(manifest))
+    return error;
+  std::string_view code;
+  if (manifest.device)
+    if (Error error = findDeviceCode(code))
+      return error;
+  return device->load(manifest, step, code, program);
+}
+
+Error Artifact::findDeviceCode(std::string_view &code) const {
+  const auto *text =
+      static_cast<const char *>(::dlsym(library, "muon_device_code"));
+  const auto *size =
+      static_cast<const uint64_t *>(::dlsym(library, "muon_device_code_size"));
+  if (!text || !size)
+    return invalid(std::string("compiled for a GPU, but has no symbol '") +
+                   (text ? "muon_device_code_size" : "muon_device_code") + "'");
+  uint64_t available = symbolBytes(text);
+  if (available && *size > available)
+    return invalid("device code size is " + std::to_string(*size) +
+                   ", but the device code has " + std::to_string(available) +
+                   " bytes");
+  code = std::string_view(text, *size);
+  return checkCodeRanges(*manifest.device, *size);
 }
 
 Error Artifact::load(const std::string &path, std::shared_ptr<Device> device,
@@ -207,6 +233,7 @@ Error Artifact::load(const std::string &path, std::shared_ptr<Device> device,
 }
 
 Artifact::~Artifact() {
+  program.reset();
   if (library)
     ::dlclose(library);
   if (!loadedName.empty())
@@ -221,6 +248,11 @@ std::optional<size_t> Artifact::findTensor(MuonRole role,
   if (it == tensorIndex[role].end())
     return std::nullopt;
   return it->second;
+}
+
+uint64_t Artifact::tensorAlignment(const Tensor &tensor) const {
+  return std::max<uint64_t>(muonTypeSize(tensor.type),
+                            manifest.device ? manifest.device->alignment : 1);
 }
 
 void Artifact::collectTensors() {
@@ -290,14 +322,20 @@ void Artifact::collectParameters() {
 }
 
 void Artifact::collectLocals() {
-  // Apart by a cache line: what a step writes does not slow down the reading
-  // of a scalar next to it.
+  // Reports are a cache line apart: writing one does not slow down others, or
+  // the reading of scalars.
   constexpr uint64_t alignment = 64;
   for (size_t i = 0; i < manifest.arguments.size(); ++i) {
     const Argument &argument = manifest.arguments[i];
-    if (isTensor(argument.role))
-      continue;
-    (isScalar(argument.role) ? scalars : reports).push_back({i, localBytes});
-    localBytes += (argument.bytes + alignment - 1) / alignment * alignment;
+    if (isScalar(argument.role)) {
+      scalars.push_back({i, scalarBytes});
+      scalarBytes += argument.bytes;
+    } else if (!isTensor(argument.role)) {
+      reports.push_back({i, reportBytes});
+      reportBytes += (argument.bytes + alignment - 1) / alignment * alignment;
+    }
   }
+  reportOffset = (scalarBytes + alignment - 1) / alignment * alignment;
+  for (Local &report : reports)
+    report.byteOffset += reportOffset;
 }

@@ -63,19 +63,24 @@ public:
   std::optional<size_t> findTensor(MuonRole role,
                                    const std::string &name) const;
 
+  /// What the address of a tensor that is bound must be a multiple of.
+  uint64_t tensorAlignment(const Tensor &tensor) const;
+
   std::string path;
   std::shared_ptr<Device> device;
   Manifest manifest;
-  MuonStepFn step = nullptr;
+  std::shared_ptr<const Program> program;
 
   std::vector<Tensor> tensors;
   /// Those that sums may be reported for.
   std::vector<Parameter> parameters;
   /// For each list of Manifest::params, indices into `parameters`.
   std::vector<std::vector<size_t>> members;
+  /// Scalars and reports lie in one region, scalars first.
   std::vector<Local> scalars;
   std::vector<Local> reports;
-  uint64_t localBytes = 0;
+  uint64_t scalarBytes = 0;
+  uint64_t reportOffset = 0, reportBytes = 0;
 
 private:
   Artifact() = default;
@@ -83,6 +88,8 @@ private:
   void collectTensors();
   void collectParameters();
   void collectLocals();
+
+  Error findDeviceCode(std::string_view &code) const;
 
   void *library = nullptr;
   /// The name that the library was loaded by; empty before.

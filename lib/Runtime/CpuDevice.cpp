@@ -6,7 +6,6 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "CpuFeatures.h"
 #include "CpuProducts.h"
 #include "CpuThreads.h"
 #include "Device.h"
@@ -49,68 +48,99 @@ static void hostParallelFor(void *, int64_t count,
 
 namespace {
 
-class CpuDevice final : public Device {
+class CpuExecution final : public Execution {
 public:
-  Error accepts(const Manifest &manifest) const override {
-    auto refuse = [](const std::string &message) {
-      return Error(MUON_ERROR_UNSUPPORTED, message);
-    };
-    if (manifest.target != "cpu")
-      return refuse("compiled for target " + quote(manifest.target) +
-                    ", device 'cpu' runs 'cpu'");
-    if (manifest.arch != hostArch())
-      return refuse("compiled for architecture " + quote(manifest.arch) +
-                    ", this machine is '" + hostArch() + "'");
-    std::vector<std::string> absent;
-    for (const std::string &feature : manifest.features) {
-      switch (findCpuFeature(feature)) {
-      case CpuFeature::Present:
-        break;
-      case CpuFeature::Absent:
-        absent.push_back(quote(feature));
-        break;
-      case CpuFeature::Unknown:
-        return refuse("needs the processor feature " + quote(feature) +
-                      ", which this runtime does not know");
-      }
-    }
-    if (absent.empty())
-      return Error::success();
-    return refuse("compiled for processor " + quote(manifest.cpu) +
-                  "; this one lacks " + listed(absent, 8));
+  CpuExecution(MuonStepFn step, const StepMemory &memory) : step(step) {
+    host.version = MUON_HOST_API_VERSION;
+    host.size = sizeof(MuonHostApi);
+    host.arena = memory.arena;
+    host.symmetric_product = hostSymmetricProduct;
+    host.commuting_product = hostCommutingProduct;
+    host.symmetric_apply = hostSymmetricApply;
+    host.parallel_for = hostParallelFor;
   }
 
-  void *allocate(size_t bytes, size_t alignment) override {
-    void *memory = nullptr;
-    if (::posix_memalign(&memory, std::max(alignment, sizeof(void *)),
+  Error run(void *const *slots, void *stream) override {
+    return checkReturned(step(&host, slots, stream));
+  }
+
+private:
+  MuonStepFn step;
+  MuonHostApi host = {};
+};
+
+class CpuProgram final : public Program {
+public:
+  explicit CpuProgram(MuonStepFn step) : step(step) {}
+
+  Error makeExecution(const StepMemory &memory,
+                      std::unique_ptr<Execution> &execution) const override {
+    execution = std::make_unique<CpuExecution>(step, memory);
+    return Error::success();
+  }
+
+private:
+  MuonStepFn step;
+};
+
+class CpuDevice final : public Device {
+public:
+  const char *name() const override { return "cpu"; }
+
+  Error accepts(const Manifest &manifest) const override {
+    if (manifest.target == "cpu")
+      return Error::success();
+    return Error(MUON_ERROR_UNSUPPORTED, "compiled for target " +
+                                             quote(manifest.target) +
+                                             ", device 'cpu' runs 'cpu'");
+  }
+
+  Error load(const Manifest &, MuonStepFn step, std::string_view,
+             std::shared_ptr<const Program> &program) override {
+    program = std::make_shared<CpuProgram>(step);
+    return Error::success();
+  }
+
+  Error allocate(uint64_t bytes, uint64_t alignment, const char *what,
+                 void *&memory) override {
+    void *allocated = nullptr;
+    if (::posix_memalign(&allocated,
+                         std::max<size_t>(alignment, sizeof(void *)),
                          std::max<size_t>(bytes, 1)) != 0)
-      return nullptr;
-    return memory;
+      return Error(MUON_ERROR_OUT_OF_MEMORY, "cannot allocate " +
+                                                 std::to_string(bytes) +
+                                                 " bytes for " + what);
+    memory = allocated;
+    return Error::success();
   }
 
   void deallocate(void *memory) override { std::free(memory); }
 
-  Error upload(void *device, const void *host, size_t bytes, void *) override {
+  Error checkAddress(const void *, uint64_t) const override {
+    return Error::success();
+  }
+
+  bool usesHostMemory() const override { return true; }
+  bool needsSlotTable() const override { return false; }
+
+  Error upload(void *device, const void *host, uint64_t bytes,
+               void *) override {
     std::memcpy(device, host, bytes);
     return Error::success();
   }
 
-  Error download(void *host, const void *device, size_t bytes,
+  Error download(void *host, const void *device, uint64_t bytes,
                  void *) override {
     std::memcpy(host, device, bytes);
     return Error::success();
   }
 
-  MuonHostApi hostApi() override {
-    MuonHostApi host = {};
-    host.version = MUON_HOST_API_VERSION;
-    host.size = sizeof(MuonHostApi);
-    host.symmetric_product = hostSymmetricProduct;
-    host.commuting_product = hostCommutingProduct;
-    host.symmetric_apply = hostSymmetricApply;
-    host.parallel_for = hostParallelFor;
-    return host;
+  Error clear(void *device, uint64_t bytes, void *) override {
+    std::memset(device, 0, bytes);
+    return Error::success();
   }
+
+  Error synchronize(void *) override { return Error::success(); }
 
   Error checkStream(void *stream) const override {
     if (!stream)
@@ -122,6 +152,7 @@ public:
 
 } // namespace
 
-std::shared_ptr<Device> muon::makeCpuDevice() {
-  return std::make_shared<CpuDevice>();
+Error muon::makeCpuDevice(std::shared_ptr<Device> &device) {
+  device = std::make_shared<CpuDevice>();
+  return Error::success();
 }

@@ -8,6 +8,9 @@
 
 #include "CpuFeatures.h"
 
+#include "Manifest.h"
+#include "Text.h"
+
 #include <cstdint>
 
 #if defined(__x86_64__)
@@ -189,3 +192,29 @@ CpuFeature muon::findCpuFeature(std::string_view) {
 }
 
 #endif
+
+Error muon::checkHostCode(const Manifest &manifest) {
+  auto refuse = [](const std::string &message) {
+    return Error(MUON_ERROR_UNSUPPORTED, message);
+  };
+  if (manifest.arch != hostArch())
+    return refuse("compiled for architecture " + quote(manifest.arch) +
+                  ", this machine is '" + hostArch() + "'");
+  std::vector<std::string> absent;
+  for (const std::string &feature : manifest.features) {
+    switch (findCpuFeature(feature)) {
+    case CpuFeature::Present:
+      break;
+    case CpuFeature::Absent:
+      absent.push_back(quote(feature));
+      break;
+    case CpuFeature::Unknown:
+      return refuse("needs the processor feature " + quote(feature) +
+                    ", which this runtime does not know");
+    }
+  }
+  if (absent.empty())
+    return Error::success();
+  return refuse("compiled for processor " + quote(manifest.cpu) +
+                "; this one lacks " + listed(absent, 8));
+}

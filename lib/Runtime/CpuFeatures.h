@@ -9,9 +9,13 @@
 #ifndef MUON_MLIR_LIB_RUNTIME_CPUFEATURES_H
 #define MUON_MLIR_LIB_RUNTIME_CPUFEATURES_H
 
+#include "Error.h"
+
 #include <string_view>
 
 namespace muon {
+
+struct Manifest;
 
 /// The architecture that this code was compiled for, as in manifests.
 const char *hostArch();
@@ -25,6 +29,9 @@ enum class CpuFeature {
 
 /// Whether processor and operating system support a feature, by LLVM's name.
 CpuFeature findCpuFeature(std::string_view name);
+
+/// Whether this machine can execute an artifact's code for the host.
+Error checkHostCode(const Manifest &manifest);
 
 } // namespace muon
 

@@ -114,6 +114,10 @@ private:
   bool readTree(std::string_view text, json &root);
   bool readParams(const json &list);
   bool readArgument(const json &entry, const std::string &where);
+  bool readDevice(const json &entry);
+  bool readArch(const json &object, const std::string &where, GpuArch &arch);
+  bool readDeviceCode(const json &entry, const std::string &where);
+  bool readKernel(const json &entry, const std::string &where);
   bool checkSlots();
   bool checkArguments();
   bool checkBlocks(MuonRole role);
@@ -154,6 +158,27 @@ private:
                   "' is not an integer from 0 to 2^63 - 1");
     value = field->get<uint64_t>();
     return true;
+  }
+
+  bool readNumber(const json &object, const char *key, const std::string &where,
+                  uint64_t least, uint64_t most, uint32_t &value) {
+    uint64_t number = 0;
+    if (!readCount(object, key, where, number))
+      return false;
+    if (number < least || number > most)
+      return fail(where + ": '" + key + "' is " + std::to_string(number) +
+                  ", expected " + std::to_string(least) + " to " +
+                  std::to_string(most));
+    value = uint32_t(number);
+    return true;
+  }
+
+  bool checkAlignment(uint64_t alignment, const std::string &where) {
+    if (alignment && !(alignment & (alignment - 1)) &&
+        alignment <= (uint64_t(1) << 30))
+      return true;
+    return fail(where + ": 'alignment' is " + std::to_string(alignment) +
+                ", expected a power of two up to 2^30");
   }
 
   bool readStrings(const json &object, const char *key,
@@ -249,11 +274,17 @@ bool ManifestReader::read(std::string_view text) {
       !readCount(*arena, "alignment", "manifest: arena",
                  manifest.arenaAlignment))
     return false;
-  uint64_t alignment = manifest.arenaAlignment;
-  if (alignment == 0 || (alignment & (alignment - 1)) ||
-      alignment > (uint64_t(1) << 30))
-    return fail("manifest: arena: 'alignment' is " + std::to_string(alignment) +
-                ", expected a power of two up to 2^30");
+  if (!checkAlignment(manifest.arenaAlignment, "manifest: arena"))
+    return false;
+
+  auto device = root.find("device");
+  if (manifest.target == "cuda" && device == root.end())
+    return fail("manifest: 'device' is missing, target 'cuda' needs it");
+  if (manifest.target != "cuda" && device != root.end())
+    return fail("manifest: target " + quote(manifest.target) +
+                " has no 'device'");
+  if (device != root.end() && !readDevice(*device))
+    return false;
 
   const json *params = get(root, "params", where);
   if (!params || !readParams(*params))
@@ -396,6 +427,178 @@ bool ManifestReader::readArgument(const json &entry, const std::string &where) {
   manifest.arguments.push_back(std::move(argument));
   return true;
 }
+
+//===----------------------------------------------------------------------===//
+// Code of GPUs
+//===----------------------------------------------------------------------===//
+
+// Of any GPU so far.
+static constexpr uint32_t mostThreads = 1024;
+static constexpr uint32_t mostSharedBytes = 227 * 1024;
+static constexpr uint32_t mostRegisters = 255;
+
+std::string GpuArch::text() const {
+  std::string text = "sm_" + std::to_string(number);
+  if (suffix)
+    text += suffix;
+  return text;
+}
+
+static bool parseArch(std::string_view text, GpuArch &arch) {
+  if (text.substr(0, 3) != "sm_")
+    return false;
+  text.remove_prefix(3);
+  arch = {};
+  if (!text.empty() && (text.back() == 'a' || text.back() == 'f')) {
+    arch.suffix = text.back();
+    text.remove_suffix(1);
+  }
+  if (text.size() < 2 || text.size() > 3 || text[0] == '0')
+    return false;
+  for (char c : text) {
+    if (c < '0' || c > '9')
+      return false;
+    arch.number = 10 * arch.number + unsigned(c - '0');
+  }
+  return true;
+}
+
+static bool isIdentifier(std::string_view text) {
+  auto isLetter = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+  };
+  return !text.empty() && isLetter(text[0]) &&
+         std::all_of(text.begin(), text.end(), [&](char c) {
+           return isLetter(c) || (c >= '0' && c <= '9');
+         });
+}
+
+bool ManifestReader::readArch(const json &object, const std::string &where,
+                              GpuArch &arch) {
+  std::string text;
+  if (!readString(object, "arch", where, text))
+    return false;
+  return parseArch(text, arch) ||
+         fail(where + ": 'arch' is " + quote(text) +
+              ", expected a name as 'sm_80' or 'sm_90a'");
+}
+
+bool ManifestReader::readDevice(const json &entry) {
+  const std::string where = "manifest: device";
+  if (!entry.is_object())
+    return fail("manifest: 'device' is not an object");
+  DeviceManifest &device = manifest.device.emplace();
+  uint32_t isa = 0, shared = 0;
+  if (!readArch(entry, where, device.arch) ||
+      !readNumber(entry, "isa", where, 10, 999, isa) ||
+      !readCount(entry, "alignment", where, device.alignment) ||
+      !checkAlignment(device.alignment, where))
+    return false;
+  device.isa = isa;
+  if (entry.contains("sharedBytes")) {
+    if (!readNumber(entry, "sharedBytes", where, 0, mostSharedBytes, shared))
+      return false;
+    device.sharedBytes = shared;
+  }
+
+  const json *code = get(entry, "code", where);
+  if (!code)
+    return false;
+  if (!code->is_array())
+    return fail(where + ": 'code' is not an array");
+  for (const json &item : *code)
+    if (!readDeviceCode(item, where + ": code[" +
+                                  std::to_string(device.code.size()) + "]"))
+      return false;
+
+  const json *kernels = get(entry, "kernels", where);
+  if (!kernels)
+    return false;
+  if (!kernels->is_array())
+    return fail(where + ": 'kernels' is not an array");
+  std::unordered_set<std::string> names;
+  for (const json &item : *kernels) {
+    const std::string here =
+        where + ": kernels[" + std::to_string(device.kernels.size()) + "]";
+    if (!readKernel(item, here))
+      return false;
+    const Kernel &kernel = device.kernels.back();
+    if (!names.insert(kernel.name).second)
+      return fail(here + ": kernel " + quote(kernel.name) + " appears twice");
+    if (device.sharedBytes && kernel.sharedBytes > *device.sharedBytes)
+      return fail(here + ": 'shared' is " + std::to_string(kernel.sharedBytes) +
+                  ", but 'sharedBytes' of the device is " +
+                  std::to_string(*device.sharedBytes));
+  }
+  if (device.code.empty() && !device.kernels.empty())
+    return fail(where + ": there are kernels, but 'code' is empty");
+  return true;
+}
+
+bool ManifestReader::readDeviceCode(const json &entry,
+                                    const std::string &where) {
+  if (!entry.is_object())
+    return fail(where + " is not an object");
+  DeviceCode code;
+  std::string kind;
+  if (!readString(entry, "kind", where, kind) ||
+      !readArch(entry, where, code.arch) ||
+      !readCount(entry, "offset", where, code.offset) ||
+      !readCount(entry, "bytes", where, code.bytes))
+    return false;
+  if (kind != "ptx" && kind != "cubin")
+    return fail(where + ": 'kind' is " + quote(kind) +
+                ", expected 'ptx' or 'cubin'");
+  code.kind = kind == "ptx" ? DeviceCode::Ptx : DeviceCode::Cubin;
+  if (!code.bytes)
+    return fail(where + ": 'bytes' is 0");
+  manifest.device->code.push_back(code);
+  return true;
+}
+
+bool ManifestReader::readKernel(const json &entry, const std::string &where) {
+  if (!entry.is_object())
+    return fail(where + " is not an object");
+  Kernel kernel;
+  if (!readString(entry, "name", where, kernel.name))
+    return false;
+  if (!isIdentifier(kernel.name))
+    return fail(where + ": 'name' is " + quote(kernel.name) +
+                ", expected an identifier of C");
+  if (!readString(entry, "phase", where, kernel.phase) ||
+      !readNumber(entry, "threads", where, 1, mostThreads, kernel.threads) ||
+      !readNumber(entry, "shared", where, 0, mostSharedBytes,
+                  kernel.sharedBytes))
+    return false;
+  if (kernel.threads % 32)
+    return fail(where + ": 'threads' is " + std::to_string(kernel.threads) +
+                ", expected a multiple of 32");
+  if (entry.contains("registers")) {
+    uint32_t registers = 0;
+    if (!readNumber(entry, "registers", where, 1, mostRegisters, registers))
+      return false;
+    kernel.registers = registers;
+  }
+  manifest.device->kernels.push_back(std::move(kernel));
+  return true;
+}
+
+Error muon::checkCodeRanges(const DeviceManifest &device, uint64_t bytes) {
+  for (size_t i = 0; i < device.code.size(); ++i) {
+    const DeviceCode &code = device.code[i];
+    if (code.offset > bytes || code.bytes > bytes - code.offset)
+      return Error(MUON_ERROR_INVALID_ARTIFACT,
+                   "manifest: device: code[" + std::to_string(i) + "] is " +
+                       std::to_string(code.bytes) + " bytes from " +
+                       std::to_string(code.offset) +
+                       ", but 'muon_device_code' has " + std::to_string(bytes));
+  }
+  return Error::success();
+}
+
+//===----------------------------------------------------------------------===//
+// Arguments
+//===----------------------------------------------------------------------===//
 
 bool ManifestReader::checkSlots() {
   std::vector<const Argument *> order;

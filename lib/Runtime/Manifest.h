@@ -41,6 +41,49 @@ struct Argument {
   uint64_t slotCount = 1;
 };
 
+/// `sm_80`, `sm_90a`.
+struct GpuArch {
+  unsigned number = 0;
+  /// `a` or `f`; 0 if there is none, and later machines run the code too.
+  char suffix = 0;
+
+  std::string text() const;
+};
+
+/// A part of `muon_device_code`.
+struct DeviceCode {
+  enum Kind { Ptx, Cubin };
+  Kind kind = Ptx;
+  GpuArch arch;
+  uint64_t offset = 0, bytes = 0;
+};
+
+/// A kernel with the parameters of MuonHostApi::launch. Blocks are
+/// one-dimensional.
+struct Kernel {
+  std::string name;
+  /// What the kernel is a part of, for people.
+  std::string phase;
+  uint32_t threads = 0;
+  /// Dynamic shared memory.
+  uint32_t sharedBytes = 0;
+  /// As ptxas counts them.
+  std::optional<uint32_t> registers;
+};
+
+/// What an artifact for a GPU has beyond others.
+struct DeviceManifest {
+  GpuArch arch;
+  /// Version of the PTX ISA, times ten.
+  unsigned isa = 0;
+  /// What the addresses of tensors are multiples of.
+  uint64_t alignment = 1;
+  /// The most shared memory that any kernel takes, static and dynamic.
+  std::optional<uint32_t> sharedBytes;
+  std::vector<DeviceCode> code;
+  std::vector<Kernel> kernels;
+};
+
 /// A manifest that was checked as far as this is possible without knowing the
 /// machine. Slots are disjoint and cover the table, sizes do not overflow, and
 /// sums have one entry per matrix.
@@ -53,6 +96,8 @@ struct Manifest {
   std::vector<std::string> frozen;
   std::vector<std::vector<Member>> params;
   std::vector<Argument> arguments;
+  /// There is one for all targets but the CPU.
+  std::optional<DeviceManifest> device;
 };
 
 inline bool isTensor(MuonRole role) { return role <= MUON_ROLE_STEP; }
@@ -67,6 +112,9 @@ inline bool hasMembers(MuonRole role) {
 
 /// Why `value` is not allowed for a scalar; null if it is.
 const char *invalidScalar(MuonRole role, float value);
+
+/// Checks that all code lies within a symbol of that size.
+Error checkCodeRanges(const DeviceManifest &device, uint64_t bytes);
 
 Error parseManifest(std::string_view text, Manifest &manifest);
 

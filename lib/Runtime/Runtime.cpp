@@ -117,8 +117,15 @@ MuonStatus muonArtifactInfo(const MuonArtifact *artifact,
     if (!info)
       return nullArgument("info");
     const Manifest &manifest = artifact->artifact->manifest;
-    *info = {manifest.compiler.c_str(), manifest.target.c_str(),
-             manifest.arch.c_str(), manifest.cpu.c_str(), manifest.arenaBytes};
+    const Device &device = *artifact->artifact->device;
+    *info = {manifest.compiler.c_str(),
+             manifest.target.c_str(),
+             manifest.arch.c_str(),
+             manifest.cpu.c_str(),
+             manifest.arenaBytes,
+             manifest.device ? manifest.device->alignment : 1,
+             device.name(),
+             device.usesHostMemory()};
     return Error::success();
   });
 }
@@ -200,6 +207,76 @@ const char *muonArtifactFrozen(const MuonArtifact *artifact, size_t index) {
   return artifact->artifact->manifest.frozen[index].c_str();
 }
 
+MuonStatus muonArtifactCounters(const MuonArtifact *artifact,
+                                const char **json) {
+  return guarded([&] {
+    if (!artifact)
+      return nullArgument("artifact");
+    if (!json)
+      return nullArgument("json");
+    static thread_local std::string last;
+    if (Error error = artifact->artifact->program->counters(last))
+      return error;
+    *json = last.c_str();
+    return Error::success();
+  });
+}
+
+MuonStatus muonDeviceAllocate(const MuonArtifact *artifact, uint64_t bytes,
+                              void **memory) {
+  return guarded([&] {
+    if (!artifact)
+      return nullArgument("artifact");
+    if (!memory)
+      return nullArgument("memory");
+    return artifact->artifact->device->allocate(bytes, 256, "a tensor",
+                                                *memory);
+  });
+}
+
+void muonDeviceFree(const MuonArtifact *artifact, void *memory) {
+  if (artifact && memory)
+    artifact->artifact->device->deallocate(memory);
+}
+
+/// Calls `copy` with the device after a check of what both copies take.
+template <typename Copy>
+static MuonStatus copyMemory(const MuonArtifact *artifact, const void *memory,
+                             const void *host, uint64_t bytes, void *stream,
+                             Copy copy) {
+  return guarded([&] {
+    if (!artifact)
+      return nullArgument("artifact");
+    Device &device = *artifact->artifact->device;
+    if (Error error = device.checkStream(stream))
+      return error;
+    if (!bytes)
+      return Error::success();
+    if (!memory)
+      return nullArgument("memory");
+    if (!host)
+      return nullArgument("host");
+    if (Error error = device.checkAddress(memory, bytes))
+      return error;
+    return copy(device);
+  });
+}
+
+MuonStatus muonDeviceUpload(const MuonArtifact *artifact, void *memory,
+                            const void *host, uint64_t bytes, void *stream) {
+  return copyMemory(artifact, memory, host, bytes, stream, [&](Device &device) {
+    return device.upload(memory, host, bytes, stream);
+  });
+}
+
+MuonStatus muonDeviceDownload(const MuonArtifact *artifact, void *host,
+                              const void *memory, uint64_t bytes,
+                              void *stream) {
+  return copyMemory(artifact, memory, host, bytes, stream, [&](Device &device) {
+    return device.download(host, memory, bytes, stream);
+  });
+}
+
 MuonStatus muonStepCreate(const MuonArtifact *artifact, MuonStep **step) {
   return guarded([&] {
     if (!artifact)
@@ -246,7 +323,15 @@ MuonStatus muonStepRun(MuonStep *step, void *stream, MuonResult *result) {
   });
 }
 
-MuonStatus muonStepNonFinite(const MuonStep *step, size_t index,
+MuonStatus muonStepWait(MuonStep *step, MuonResult *result) {
+  return guarded([&] {
+    if (!step)
+      return nullArgument("step");
+    return step->step->wait(result);
+  });
+}
+
+MuonStatus muonStepNonFinite(MuonStep *step, size_t index,
                              MuonNonFinite *info) {
   return guarded([&] {
     if (!step)
@@ -257,7 +342,7 @@ MuonStatus muonStepNonFinite(const MuonStep *step, size_t index,
   });
 }
 
-MuonStatus muonStepStatistics(const MuonStep *step, size_t index,
+MuonStatus muonStepStatistics(MuonStep *step, size_t index,
                               MuonStatistics *statistics) {
   return guarded([&] {
     if (!step)

@@ -718,6 +718,52 @@ StagedFile::~StagedFile() {
     ::unlink(temporary.c_str());
 }
 
+std::optional<StagedFile> StagedFile::write(const std::string &path,
+                                            const Parts &parts,
+                                            std::string &error) {
+  auto fail = [&](const std::string &message) {
+    error = path + ": " + message;
+    return std::nullopt;
+  };
+  StagedFile staged;
+  staged.path = resolveLinks(path);
+  struct stat status;
+  bool exists = ::stat(staged.path.c_str(), &status) == 0;
+  if (exists && !S_ISREG(status.st_mode))
+    return fail("not a regular file");
+
+  // The name does not grow from the destination's, which may already be as
+  // long as the file system allows.
+  static std::atomic<unsigned> serial{0};
+  std::string stem =
+      directoryOf(staged.path) + "/.muon-" + std::to_string(::getpid()) + "-";
+  int fd = -1;
+  for (int attempt = 0; attempt < 1000 && fd < 0; ++attempt) {
+    std::string name = stem + std::to_string(serial++) + ".tmp";
+    fd = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd >= 0)
+      staged.temporary = name;
+    else if (errno != EEXIST)
+      break;
+  }
+  if (fd < 0)
+    return fail("cannot create a file in '" + directoryOf(staged.path) +
+                "': " + systemError());
+  Descriptor file(fd);
+  if (exists && ::fchmod(fd, status.st_mode & 07777) != 0)
+    return fail("cannot set the file mode: " + systemError());
+  for (const auto &[data, bytes] : parts)
+    if (!writeAll(fd, data, bytes))
+      return fail("cannot write: " + systemError());
+  if (::fsync(fd) != 0)
+    return fail("cannot write: " + systemError());
+  file.fd = -1;
+  // Some file systems report a full disk only here.
+  if (::close(fd) != 0)
+    return fail("cannot write: " + systemError());
+  return staged;
+}
+
 std::optional<StagedFile> StagedFile::writeSafetensors(
     const std::string &path, const std::vector<TensorToWrite> &tensors,
     const SafetensorsMetadata &metadata, std::string &error) {
@@ -732,50 +778,25 @@ std::optional<StagedFile> StagedFile::writeSafetensors(
         makeHeader(tensors, metadata, order, message);
     if (!header)
       return fail(message);
-
-    StagedFile staged;
-    staged.path = resolveLinks(path);
-    struct stat status;
-    bool exists = ::stat(staged.path.c_str(), &status) == 0;
-    if (exists && !S_ISREG(status.st_mode))
-      return fail("not a regular file");
-
-    // The name does not grow from the destination's, which may already be as
-    // long as the file system allows.
-    static std::atomic<unsigned> serial{0};
-    std::string stem =
-        directoryOf(staged.path) + "/.muon-" + std::to_string(::getpid()) + "-";
-    int fd = -1;
-    for (int attempt = 0; attempt < 1000 && fd < 0; ++attempt) {
-      std::string name = stem + std::to_string(serial++) + ".tmp";
-      fd = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-      if (fd >= 0)
-        staged.temporary = name;
-      else if (errno != EEXIST)
-        break;
-    }
-    if (fd < 0)
-      return fail("cannot create a file in '" + directoryOf(staged.path) +
-                  "': " + systemError());
-    Descriptor file(fd);
-    if (exists && ::fchmod(fd, status.st_mode & 07777) != 0)
-      return fail("cannot set the file mode: " + systemError());
-    if (!writeAll(fd, header->data(), header->size()))
-      return fail("cannot write: " + systemError());
-    for (size_t index : order) {
-      const TensorToWrite &tensor = tensors[index];
-      if (!writeAll(fd, tensor.data, *tensorBytes(tensor.dtype, tensor.shape)))
-        return fail("cannot write: " + systemError());
-    }
-    if (::fsync(fd) != 0)
-      return fail("cannot write: " + systemError());
-    file.fd = -1;
-    // Some file systems report a full disk only here.
-    if (::close(fd) != 0)
-      return fail("cannot write: " + systemError());
-    return staged;
+    Parts parts = {{header->data(), header->size()}};
+    for (size_t index : order)
+      parts.emplace_back(
+          tensors[index].data,
+          *tensorBytes(tensors[index].dtype, tensors[index].shape));
+    return write(path, parts, error);
   } catch (const std::exception &e) {
     return fail(e.what());
+  }
+}
+
+std::optional<StagedFile> StagedFile::writeText(const std::string &path,
+                                                std::string_view text,
+                                                std::string &error) {
+  try {
+    return write(path, {{text.data(), text.size()}}, error);
+  } catch (const std::exception &e) {
+    error = path + ": " + e.what();
+    return std::nullopt;
   }
 }
 

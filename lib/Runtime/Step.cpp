@@ -41,14 +41,15 @@ Error Step::create(std::shared_ptr<const Artifact> artifact,
   result->isBound.resize(self.tensors.size());
   result->isSet.resize(self.scalars.size());
   result->slots.resize(self.manifest.slots);
-  result->hostLocals.resize(self.localBytes);
+  result->hostLocals.resize(self.reportOffset + self.reportBytes);
 
   result->locals.device = result->arena.device = self.device;
-  result->locals.data = self.device->allocate(self.localBytes, 64);
-  if (!result->locals.data)
-    return Error(MUON_ERROR_OUT_OF_MEMORY,
-                 "cannot allocate " + std::to_string(self.localBytes) +
-                     " bytes for scalars and reports");
+  uint64_t bytes = result->slotTableOffset = result->hostLocals.size();
+  if (self.device->needsSlotTable())
+    bytes += self.manifest.slots * sizeof(void *);
+  if (Error error = self.device->allocate(bytes, 64, "scalars and reports",
+                                          result->locals.data))
+    return error;
   for (const auto *list : {&self.scalars, &self.reports})
     for (const Local &local : *list)
       result->slots[self.manifest.arguments[local.argument].slot] =
@@ -105,12 +106,14 @@ Error Step::bind(MuonRole role, const std::string &name,
     if (!buffer.data)
       return wrong(where + "address is null");
     auto address = reinterpret_cast<uintptr_t>(buffer.data);
-    size_t alignment = muonTypeSize(tensor.type);
+    uint64_t alignment = artifact->tensorAlignment(tensor);
     if (address % alignment)
-      return wrong(where + "address is not a multiple of " +
-                   std::to_string(alignment));
+      return wrong(where + "address " + addressText(buffer.data) +
+                   " is not a multiple of " + std::to_string(alignment));
     if (address > UINTPTR_MAX - tensor.bytes)
       return wrong(where + "buffer reaches beyond the address space");
+    if (Error error = artifact->device->checkAddress(buffer.data, tensor.bytes))
+      return Error(error.status(), where + error.message());
   }
   if (bound[*index] != buffer.data || !isBound[*index])
     isPrepared = false;
@@ -199,21 +202,25 @@ Error Step::prepare() {
   if (Error error = checkOverlap())
     return error;
   const Manifest &manifest = artifact->manifest;
-  if (!arena.data) {
-    arena.data = artifact->device->allocate(manifest.arenaBytes,
-                                            manifest.arenaAlignment);
-    if (!arena.data)
-      return Error(MUON_ERROR_OUT_OF_MEMORY,
-                   "cannot allocate " + std::to_string(manifest.arenaBytes) +
-                       " bytes of scratch memory");
-    host = artifact->device->hostApi();
-    host.arena = arena.data;
+  if (!arena.data)
+    if (Error error = artifact->device->allocate(manifest.arenaBytes,
+                                                 manifest.arenaAlignment,
+                                                 "scratch memory", arena.data))
+      return error;
+  if (!execution) {
+    StepMemory memory;
+    memory.arena = arena.data;
+    if (artifact->device->needsSlotTable())
+      memory.slots = static_cast<char *>(locals.data) + slotTableOffset;
+    if (Error error = artifact->program->makeExecution(memory, execution))
+      return error;
   }
   for (size_t i = 0; i < bound.size(); ++i)
     for (const Tensor::Piece &piece : artifact->tensors[i].pieces)
       slots[piece.slot] =
           bound[i] ? static_cast<char *>(bound[i]) + piece.byteOffset : nullptr;
   isPrepared = true;
+  slotsChanged = true;
   return Error::success();
 }
 
@@ -226,38 +233,59 @@ Error Step::run(void *stream, MuonResult *result) {
     if (Error error = prepare())
       return error;
 
+  reports = Reports::None;
+  if (Error error = uploadArguments(stream))
+    return error;
+  if (Error error = execution->run(slots.data(), stream))
+    return Error(error.status(), artifact->path + ": " + error.message());
+  reports = Reports::OnDevice;
+  lastStream = stream;
+  return result ? wait(result) : Error::success();
+}
+
+Error Step::uploadArguments(void *stream) {
   Device &device = *artifact->device;
   auto *deviceLocals = static_cast<char *>(locals.data);
-  if (scalarsChanged) {
-    for (const Local &local : artifact->scalars)
-      if (Error error = device.upload(deviceLocals + local.byteOffset,
-                                      hostLocals.data() + local.byteOffset,
-                                      sizeof(float), stream))
-        return error;
-    scalarsChanged = false;
-  }
-  // A report that the step fails to write must not look like the last one.
-  for (const Local &local : artifact->reports) {
-    uint64_t bytes = artifact->manifest.arguments[local.argument].bytes;
-    std::memset(hostLocals.data() + local.byteOffset, 0, bytes);
+  if (scalarsChanged && artifact->scalarBytes)
+    if (Error error = device.upload(deviceLocals, hostLocals.data(),
+                                    artifact->scalarBytes, stream))
+      return error;
+  scalarsChanged = false;
+  if (slotsChanged && device.needsSlotTable() && !slots.empty()) {
+    static_assert(sizeof(void *) == 8, "kernels read 64 bits for each slot");
     if (Error error =
-            device.upload(deviceLocals + local.byteOffset,
-                          hostLocals.data() + local.byteOffset, bytes, stream))
+            device.upload(deviceLocals + slotTableOffset, slots.data(),
+                          slots.size() * sizeof(void *), stream))
       return error;
   }
+  slotsChanged = false;
+  // A report that the step fails to write must not look like the last one.
+  if (!artifact->reportBytes)
+    return Error::success();
+  return device.clear(deviceLocals + artifact->reportOffset,
+                      artifact->reportBytes, stream);
+}
 
-  hasRun = false;
-  if (int32_t code = artifact->step(&host, slots.data(), stream))
-    return Error(MUON_ERROR_EXECUTION,
-                 artifact->path + ": step returned " + std::to_string(code));
-  for (const Local &local : artifact->reports)
-    if (Error error = device.download(
-            hostLocals.data() + local.byteOffset,
-            deviceLocals + local.byteOffset,
-            artifact->manifest.arguments[local.argument].bytes, stream))
-      return error;
-  readReports();
-  hasRun = true;
+Error Step::wait(MuonResult *result) {
+  if (reports == Reports::None)
+    return Error(MUON_ERROR_NOT_READY, "the step has not run");
+  if (reports == Reports::OnDevice) {
+    auto atStep = [&](const Error &error) {
+      return Error(error.status(), artifact->path + ": " + error.message());
+    };
+    Device &device = *artifact->device;
+    if (Error error = device.synchronize(lastStream))
+      return atStep(error);
+    const uint64_t offset = artifact->reportOffset;
+    if (artifact->reportBytes)
+      if (Error error =
+              device.download(hostLocals.data() + offset,
+                              static_cast<char *>(locals.data) + offset,
+                              artifact->reportBytes, lastStream))
+        return atStep(error);
+    readReports();
+    reports = Reports::Read;
+  }
   if (result)
     *result = lastResult;
   return Error::success();
@@ -337,24 +365,24 @@ void Step::readReports() {
   lastResult.statistics = lastStatistics.size();
 }
 
-static Error checkIndex(bool hasRun, size_t index, size_t size) {
-  if (!hasRun)
-    return Error(MUON_ERROR_NOT_READY, "the step has not run");
-  if (index >= size)
+Error Step::checkIndex(size_t index, const size_t MuonResult::*size) {
+  if (Error error = wait(nullptr))
+    return error;
+  if (index >= lastResult.*size)
     return wrong("index " + std::to_string(index) + " is out of range, there " +
-                 "are " + std::to_string(size));
+                 "are " + std::to_string(lastResult.*size));
   return Error::success();
 }
 
-Error Step::nonFinite(size_t index, MuonNonFinite &info) const {
-  if (Error error = checkIndex(hasRun, index, lastNonFinite.size()))
+Error Step::nonFinite(size_t index, MuonNonFinite &info) {
+  if (Error error = checkIndex(index, &MuonResult::non_finite))
     return error;
   info = lastNonFinite[index];
   return Error::success();
 }
 
-Error Step::statistics(size_t index, MuonStatistics &statistics) const {
-  if (Error error = checkIndex(hasRun, index, lastStatistics.size()))
+Error Step::statistics(size_t index, MuonStatistics &statistics) {
+  if (Error error = checkIndex(index, &MuonResult::statistics))
     return error;
   statistics = lastStatistics[index];
   return Error::success();

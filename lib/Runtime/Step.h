@@ -26,8 +26,10 @@ public:
   Error setScalar(MuonRole role, const char *group, double value);
   Error run(void *stream, MuonResult *result);
 
-  Error nonFinite(size_t index, MuonNonFinite &info) const;
-  Error statistics(size_t index, MuonStatistics &statistics) const;
+  /// Waits for the last run and reads what it reported.
+  Error wait(MuonResult *result);
+  Error nonFinite(size_t index, MuonNonFinite &info);
+  Error statistics(size_t index, MuonStatistics &statistics);
 
 private:
   /// Memory of the device.
@@ -35,7 +37,7 @@ private:
     std::shared_ptr<Device> device;
     void *data = nullptr;
     ~Memory() {
-      if (data)
+      if (device)
         device->deallocate(data);
     }
   };
@@ -43,6 +45,8 @@ private:
   Error checkReady() const;
   Error checkOverlap() const;
   Error prepare();
+  Error uploadArguments(void *stream);
+  Error checkIndex(size_t index, const size_t MuonResult::*size);
   void readReports();
 
   template <typename T>
@@ -50,8 +54,10 @@ private:
   void setLocal(const Local &local, const void *value, size_t bytes);
 
   std::shared_ptr<const Artifact> artifact;
+  /// `locals` holds scalars, reports and, if the device needs one, a copy of
+  /// the slot table.
   Memory arena, locals;
-  MuonHostApi host = {};
+  uint64_t slotTableOffset = 0;
   std::vector<void *> slots;
 
   /// For each tensor of the artifact; null if it is not bound.
@@ -62,12 +68,17 @@ private:
   /// What `locals` holds, or shall hold, on the device.
   std::vector<char> hostLocals;
   bool isPrepared = false;
+  bool slotsChanged = true;
   bool scalarsChanged = true;
 
-  bool hasRun = false;
+  enum class Reports { None, OnDevice, Read } reports = Reports::None;
+  /// Of the last run.
+  void *lastStream = nullptr;
   MuonResult lastResult = {};
   std::vector<MuonNonFinite> lastNonFinite;
   std::vector<MuonStatistics> lastStatistics;
+  // Last, so that the memory lives longer than what may still use it.
+  std::unique_ptr<Execution> execution;
 };
 
 } // namespace muon

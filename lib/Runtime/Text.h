@@ -55,6 +55,13 @@ inline std::string shapeText(const std::vector<int64_t> &shape) {
   return shapeText(shape.data(), shape.size());
 }
 
+inline std::string addressText(const void *address) {
+  char text[32];
+  std::snprintf(text, sizeof(text), "0x%zx",
+                reinterpret_cast<uintptr_t>(address));
+  return text;
+}
+
 /// Enough digits to tell any two f32 apart.
 inline std::string numberText(double value) {
   char text[64];

@@ -13,6 +13,13 @@
 |*   const uint64_t muon_manifest_size;    bytes of it                        *|
 |*   int32_t step(const MuonHostApi *, void *const *slots, void *stream);     *|
 |*                                                                            *|
+|* and, if it is compiled for a GPU,                                          *|
+|*                                                                            *|
+|*   const char     muon_device_code[];       PTX and cubins, one after the   *|
+|*                                            other; see "device" in the      *|
+|*                                            manifest                        *|
+|*   const uint64_t muon_device_code_size;    bytes of it                     *|
+|*                                                                            *|
 |* and reaches the world only through the table below. This header is plain   *|
 |* C, is shared by the compiler and the runtime, and includes nothing else.   *|
 |*                                                                            *|
@@ -29,7 +36,7 @@ extern "C" {
 
 /* Version of this table. An artifact records the version it was compiled for
  * in its manifest ("host_api"); a runtime refuses any other. */
-#define MUON_HOST_API_VERSION 2
+#define MUON_HOST_API_VERSION 3
 
 /* Version of the manifest ("version"). */
 #define MUON_MANIFEST_VERSION 1
@@ -103,6 +110,19 @@ typedef struct MuonHostApi {
                        void (*body)(void *data, int64_t i, double *partial),
                        void *data, int64_t num_sums, int64_t group,
                        double *const *sums);
+
+  /* Launches kernel number `kernel` of "device"."kernels" in the manifest with
+   * that many blocks, after all that was launched before. Every kernel has the
+   * parameters
+   *
+   *   (.u64 slots, .u64 arena, .u64 offset, .u32 first, .u32 count)
+   *
+   * slots: the slot table, in memory of the device; arena: as above, but in
+   * memory of the device; the others are those of this call. Does nothing after
+   * a launch of the same step has failed; the runtime reports that one. Null on
+   * the CPU, where the others are null on a GPU. */
+  void (*launch)(void *context, int32_t kernel, int64_t blocks, int64_t offset,
+                 int32_t first, int32_t count);
 } MuonHostApi;
 
 /* The type of the exported symbol `step`. `slots` has one entry per slot of

@@ -25,6 +25,10 @@
 |* unchanged; muonLastError() has the message. No function aborts, and no     *|
 |* exception leaves one.                                                      *|
 |*                                                                            *|
+|* Devices. 'cpu' runs steps compiled for the CPU, 'cuda' those for a GPU on   *|
+|* one, and 'sim' the same artifacts on a simulated GPU, slowly, as           *|
+|* docs/ptxsim.md describes; whatever that finds is MUON_ERROR_EXECUTION.     *|
+|*                                                                            *|
 |* Ownership. Strings and shapes in the info structs belong to the artifact   *|
 |* and live as long as it or a step created from it does. Buffers stay the    *|
 |* caller's: they are used in place, never copied, and must stay valid until  *|
@@ -133,8 +137,8 @@ MUON_RUNTIME_API size_t muonTypeSize(MuonType type);
 
 /*===-- Devices -----------------------------------------------------------===*/
 
-/* The names that muonArtifactLoad accepts. muonDeviceName is null if `index` is
- * out of range. */
+/* The names of the devices that muonArtifactLoad knows, whether or not this
+ * machine has them. muonDeviceName is null if `index` is out of range. */
 MUON_RUNTIME_API size_t muonDeviceCount(void);
 MUON_RUNTIME_API const char *muonDeviceName(size_t index);
 
@@ -148,7 +152,20 @@ MUON_RUNTIME_API MuonStatus muonSetCpuThreads(int32_t threads);
 
 /* Loads an artifact from a file (there is no search: a path without a slash is
  * in the working directory) for a device. Checks the whole manifest, and that
- * this machine can execute the code. The file must not be modified while it is
+ * this machine can execute the code, and loads the code onto the device.
+ *
+ * 'sim' takes options, as in "sim:seed=3,races=off":
+ *
+ *   seed=N         decides the order of threads and copies; default 0
+ *   races=on|off   whether to look for data races; default on
+ *   threads=N      threads of the host, 1 to 1024; default one for each core.
+ *                  With one, a seed reproduces the order of blocks too
+ *   undefined=arithmetic|effects
+ *                  where values are reported that depend on bits that were
+ *                  never written: in any arithmetic, the default, or only in
+ *                  branches, addresses and stores to global memory
+ *
+ * The file must not be modified while it is
  * loaded. Another one may be renamed over it, but can be loaded under this name
  * only when all artifacts and steps of the earlier one are gone. */
 MUON_RUNTIME_API MuonStatus muonArtifactLoad(const char *path,
@@ -164,6 +181,10 @@ typedef struct MuonArtifactInfo {
   const char *arch;
   const char *cpu;
   uint64_t arena_bytes; /* scratch memory of each step */
+  uint64_t alignment;   /* what addresses of tensors are multiples of, beyond
+                           the size of an element */
+  const char *device;   /* 'sim' also if it was given with options */
+  int32_t host_memory;  /* whether the device works in memory of the host */
 } MuonArtifactInfo;
 
 MUON_RUNTIME_API MuonStatus muonArtifactInfo(const MuonArtifact *artifact,
@@ -219,6 +240,36 @@ MUON_RUNTIME_API size_t muonArtifactFrozenCount(const MuonArtifact *artifact);
 MUON_RUNTIME_API const char *muonArtifactFrozen(const MuonArtifact *artifact,
                                                 size_t index);
 
+/* What the launches of all steps of the artifact did so far, on a device that
+ * counts ('sim'), as JSON: {"kernels": {"<name>": {"launches": n, ...}, ...},
+ * "total": {...}}. The counters are those of docs/ptxsim.md. The text is valid
+ * until the next call in this thread. */
+MUON_RUNTIME_API MuonStatus muonArtifactCounters(const MuonArtifact *artifact,
+                                                 const char **json);
+
+/*===-- Memory of the device ----------------------------------------------===*/
+
+/* For callers that have no other way to the memory of the device; whoever has
+ * one, as a framework on a GPU does, binds its own. On 'sim' memory belongs to
+ * the artifact it was allocated for and is gone with it and its steps. It is
+ * undefined until written: to download bytes that were not is an error there.
+ * Addresses are multiples of 256. */
+MUON_RUNTIME_API MuonStatus muonDeviceAllocate(const MuonArtifact *artifact,
+                                               uint64_t bytes, void **memory);
+
+/* Null is allowed. No step that has it bound may run after that. */
+MUON_RUNTIME_API void muonDeviceFree(const MuonArtifact *artifact,
+                                     void *memory);
+
+/* Copy after all that was put on the stream before. `host` may be reused, or
+ * holds the bytes, when the call returns. */
+MUON_RUNTIME_API MuonStatus muonDeviceUpload(const MuonArtifact *artifact,
+                                             void *memory, const void *host,
+                                             uint64_t bytes, void *stream);
+MUON_RUNTIME_API MuonStatus muonDeviceDownload(const MuonArtifact *artifact,
+                                               void *host, const void *memory,
+                                               uint64_t bytes, void *stream);
+
 /*===-- Steps -------------------------------------------------------------===*/
 
 MUON_RUNTIME_API MuonStatus muonStepCreate(const MuonArtifact *artifact,
@@ -228,7 +279,7 @@ MUON_RUNTIME_API MuonStatus muonStepCreate(const MuonArtifact *artifact,
 MUON_RUNTIME_API void muonStepDestroy(MuonStep *step);
 
 /* Row-major and contiguous memory of the device, aligned to the size of an
- * element. `bytes` is its size, to be compared with what type and shape need.
+ * element and to MuonArtifactInfo::alignment. `bytes` is its size, to be compared with what type and shape need.
  * Gradients are only read. */
 typedef struct MuonBuffer {
   void *data;
@@ -239,7 +290,8 @@ typedef struct MuonBuffer {
 } MuonBuffer;
 
 /* Binds, or rebinds, a tensor. Fails if the artifact has no such tensor, if
- * type, shape or size differ, or if the address is null or misaligned. That no
+ * type, shape or size differ, or if the address is null, misaligned or not in
+ * memory of the device. That no
  * two buffers overlap is checked when the step runs. */
 MUON_RUNTIME_API MuonStatus muonStepBind(MuonStep *step, MuonRole role,
                                          const char *name,
@@ -264,12 +316,22 @@ typedef struct MuonResult {
 } MuonResult;
 
 /* Runs the step. Fails, before anything is changed, if a tensor is not bound, a
- * scalar without a default is not set, or buffers overlap. `stream` must be
- * null on the CPU. `result` may be null. The first run allocates the scratch
- * memory; rebinding, and nothing else, makes a run check and prepare its
- * arguments again. */
+ * scalar without a default is not set, buffers overlap, or there is no memory
+ * for the scratch memory, which the first run allocates. Rebinding, and nothing
+ * else, makes a run check and prepare its arguments again.
+ *
+ * On a GPU the step runs on `stream`, after all that was put there before; on
+ * other devices it must be null. Runs of one step on several streams have to be
+ * ordered by the caller. Scalars are those of the time of the call. With a
+ * `result` the call waits for the end of the step. Without one, it does not on
+ * a GPU: muonStepWait does, as do muonStepNonFinite and muonStepStatistics, and
+ * errors that a GPU finds late come out of those. The stream has to exist until
+ * then. */
 MUON_RUNTIME_API MuonStatus muonStepRun(MuonStep *step, void *stream,
                                         MuonResult *result);
+
+/* Waits for the last run and sets `result`, which may be null. */
+MUON_RUNTIME_API MuonStatus muonStepWait(MuonStep *step, MuonResult *result);
 
 /* A tensor that was not finite before the last run: gradients first, then
  * momenta. Known where the step reports sums. */
@@ -278,7 +340,7 @@ typedef struct MuonNonFinite {
   const char *name;
 } MuonNonFinite;
 
-MUON_RUNTIME_API MuonStatus muonStepNonFinite(const MuonStep *step,
+MUON_RUNTIME_API MuonStatus muonStepNonFinite(MuonStep *step,
                                               size_t index,
                                               MuonNonFinite *info);
 
@@ -293,7 +355,7 @@ typedef struct MuonStatistics {
   double weight_norm;   /* after the step */
 } MuonStatistics;
 
-MUON_RUNTIME_API MuonStatus muonStepStatistics(const MuonStep *step,
+MUON_RUNTIME_API MuonStatus muonStepStatistics(MuonStep *step,
                                                size_t index,
                                                MuonStatistics *statistics);
 

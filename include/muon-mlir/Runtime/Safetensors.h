@@ -26,6 +26,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace muon {
@@ -161,11 +162,20 @@ public:
                    const std::vector<TensorToWrite> &tensors,
                    const SafetensorsMetadata &metadata, std::string &error);
 
+  /// Likewise, for text.
+  static std::optional<StagedFile>
+  writeText(const std::string &path, std::string_view text, std::string &error);
+
   /// Renames the temporary file to the path it was made for. On failure the
   /// destination is as it was.
   bool commit(std::string &error);
 
 private:
+  /// One after the other.
+  using Parts = std::vector<std::pair<const void *, uint64_t>>;
+  static std::optional<StagedFile>
+  write(const std::string &path, const Parts &parts, std::string &error);
+
   std::string path, temporary;
 };
 

@@ -34,14 +34,18 @@ scalars, of one rule group or of all that have them:
 output (nothing is written if the step or its checks fail):
   --out-params FILE     updated weights; may be the input file
   --out-state FILE      updated state; may be the input file
+  --counters FILE       write what the launches did, as JSON; device sim
   --stats               print norms of each parameter
   --expect FILE         compare weights, and state if it is there, with a file
   --rtol X, --atol X    allowed: |found - expected| <= atol + rtol*|expected|;
                         default 1e-5 and 1e-6
 other:
   --list                print the arguments of the step and exit
-  --device NAME         default cpu
-  --threads N           threads for matrix products
+  --device NAME         cpu, the default; cuda for steps compiled for a GPU; sim
+                        for the same on a simulated one, where
+                        "sim:KEY=VALUE,..." sets seed=N, races=on|off,
+                        threads=N, undefined=arithmetic|effects
+  --threads N           threads for matrix products on the CPU
   --repeat N            take N steps with the same gradients
   --help, --version
 )";
@@ -130,6 +134,8 @@ bool OptionParser::parseOption(const std::string &argument) {
     return setText(options.outState);
   if (name == "--expect")
     return setText(options.expect);
+  if (name == "--counters")
+    return setText(options.counters);
   if (name == "--device") {
     std::optional<std::string> device;
     if (hasDevice)

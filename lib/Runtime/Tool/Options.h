@@ -29,7 +29,7 @@ struct RunOptions {
   std::string artifact;
   std::string device = "cpu";
   std::optional<std::string> params, grads, state;
-  std::optional<std::string> outParams, outState, expect;
+  std::optional<std::string> outParams, outState, expect, counters;
   /// Those without a group come first, so that applying all in order lets the
   /// more specific ones win.
   std::vector<ScalarSetting> scalars;

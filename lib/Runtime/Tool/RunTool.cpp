@@ -79,12 +79,20 @@ struct FreeDeleter {
   void operator()(void *memory) { std::free(memory); }
 };
 
+struct DeviceDeleter {
+  const MuonArtifact *artifact;
+  void operator()(void *memory) { muonDeviceFree(artifact, memory); }
+};
+
 /// A tensor of the step and where its data is.
 struct BoundTensor {
   MuonTensorInfo info;
+  /// In memory of the host.
   void *data = nullptr;
   /// Null if the data is that of a file.
   std::unique_ptr<void, FreeDeleter> owned;
+  /// Null if the device works in memory of the host.
+  std::unique_ptr<void, DeviceDeleter> onDevice{nullptr, {nullptr}};
 };
 
 class Runner {
@@ -99,6 +107,8 @@ private:
   using File = std::unique_ptr<SafetensorsFile>;
 
   bool checkOptions();
+  bool checkOutputs();
+  bool checkTolerances();
   bool loadArtifact();
   void printArguments();
   bool openFiles();
@@ -108,6 +118,9 @@ private:
   bool initTensor(BoundTensor &tensor);
   bool allocate(BoundTensor &tensor);
   bool readTensors();
+  bool upload(BoundTensor &tensor);
+  bool download(BoundTensor &tensor);
+  bool bindTensors();
   bool setScalars();
   bool runSteps();
   bool printSkipped(const MuonResult &result);
@@ -128,6 +141,7 @@ private:
   const RunOptions &options;
   std::ostream &out;
   std::unique_ptr<MuonArtifact, ArtifactDeleter> artifact;
+  MuonArtifactInfo artifactInfo = {};
   File params, grads, state;
   std::vector<BoundTensor> tensors;
   /// Indices into `tensors`.
@@ -176,28 +190,49 @@ bool Runner::checkOptions() {
   if (options.state && options.initState)
     return fail("--state and --init-state exclude each other");
   if (!options.outParams && !options.outState && !options.expect &&
-      !options.stats)
+      !options.stats && !options.counters)
     return fail("the result would be lost; give --out-params, --out-state, "
-                "--expect or --stats");
-  if (options.outParams && options.outState &&
-      isSamePath(*options.outParams, *options.outState))
-    return fail("--out-params and --out-state are the same file");
-  for (const std::optional<std::string> &output :
-       {options.outParams, options.outState}) {
+                "--expect, --stats or --counters");
+  return checkOutputs() && checkTolerances();
+}
+
+/// Outputs may replace the inputs they update, and nothing else.
+bool Runner::checkOutputs() {
+  const std::pair<const char *, const std::optional<std::string> &> outputs[] =
+      {{"--out-params", options.outParams},
+       {"--out-state", options.outState},
+       {"--counters", options.counters}};
+  const std::optional<std::string> theArtifact = options.artifact;
+  const std::pair<const char *, const std::optional<std::string> &> inputs[] = {
+      {"the artifact", theArtifact},
+      {"--grads", options.grads},
+      {"--expect", options.expect},
+      {"--state", options.state},
+      {"--params", options.params}};
+  for (const auto &[name, output] : outputs) {
     if (!output)
       continue;
-    const bool isParams = output == options.outParams;
-    const std::pair<const char *, std::optional<std::string>> inputs[] = {
-        {"the artifact", options.artifact},
-        {"--grads", options.grads},
-        {"--expect", options.expect},
-        {isParams ? "--state" : "--params",
-         isParams ? options.state : options.params}};
-    for (const auto &[name, input] : inputs)
+    for (const auto &[otherName, other] : outputs) {
+      if (&other == &output)
+        break;
+      if (other && isSamePath(*other, *output))
+        return fail(std::string(otherName) + " and " + name +
+                    " are the same file");
+    }
+    for (const auto &[inputName, input] : inputs) {
+      if (&output == &options.outParams
+              ? &input == &options.params
+              : &output == &options.outState && &input == &options.state)
+        continue;
       if (input && isSamePath(*output, *input))
-        return fail(std::string(isParams ? "--out-params" : "--out-state") +
-                    " would overwrite " + name + ", " + quote(*input));
+        return fail(std::string(name) + " would overwrite " + inputName + ", " +
+                    quote(*input));
+    }
   }
+  return true;
+}
+
+bool Runner::checkTolerances() {
   if (!options.expect && (options.rtol || options.atol))
     return fail("--rtol and --atol need --expect");
   return true;
@@ -209,6 +244,12 @@ bool Runner::loadArtifact() {
                               &loaded)))
     return false;
   artifact.reset(loaded);
+  if (!check(muonArtifactInfo(loaded, &artifactInfo)))
+    return false;
+  // Said before the step has run in vain.
+  const char *json = nullptr;
+  if (options.counters && !check(muonArtifactCounters(loaded, &json)))
+    return false;
   size_t count = muonArtifactTensorCount(loaded);
   tensors.resize(count);
   for (size_t i = 0; i < count; ++i) {
@@ -226,13 +267,12 @@ bool Runner::loadArtifact() {
 }
 
 void Runner::printArguments() {
-  MuonArtifactInfo info;
-  if (muonArtifactInfo(artifact.get(), &info) == MUON_OK)
-    printTable(out, {{"compiler", info.compiler},
-                     {"target", info.target},
-                     {"arch", info.arch},
-                     {"cpu", info.cpu},
-                     {"arena", std::to_string(info.arena_bytes) + " bytes"}});
+  const MuonArtifactInfo &info = artifactInfo;
+  printTable(out, {{"compiler", info.compiler},
+                   {"target", info.target},
+                   {"arch", info.arch},
+                   {"cpu", info.cpu},
+                   {"arena", std::to_string(info.arena_bytes) + " bytes"}});
 
   std::vector<std::vector<std::string>> rows;
   rows.push_back({"role", "type", "shape", "tensor"});
@@ -397,6 +437,39 @@ bool Runner::readTensors() {
 // The step
 //===----------------------------------------------------------------------===//
 
+bool Runner::upload(BoundTensor &tensor) {
+  auto fail = [&] {
+    return this->fail(quote(tensor.info.key) + ": " + muonLastError());
+  };
+  void *memory = nullptr;
+  if (muonDeviceAllocate(artifact.get(), tensor.info.bytes, &memory))
+    return fail();
+  tensor.onDevice = {memory, DeviceDeleter{artifact.get()}};
+  return muonDeviceUpload(artifact.get(), memory, tensor.data,
+                          tensor.info.bytes, nullptr) == MUON_OK ||
+         fail();
+}
+
+bool Runner::download(BoundTensor &tensor) {
+  return muonDeviceDownload(artifact.get(), tensor.data, tensor.onDevice.get(),
+                            tensor.info.bytes, nullptr) == MUON_OK ||
+         fail(quote(tensor.info.key) + ": " + muonLastError());
+}
+
+bool Runner::bindTensors() {
+  for (BoundTensor &tensor : tensors) {
+    if (!artifactInfo.host_memory && !upload(tensor))
+      return false;
+    MuonBuffer buffer = {tensor.onDevice ? tensor.onDevice.get() : tensor.data,
+                         tensor.info.type, tensor.info.rank, tensor.info.shape,
+                         tensor.info.bytes};
+    if (!check(muonStepBind(step.get(), tensor.info.role, tensor.info.name,
+                            &buffer)))
+      return false;
+  }
+  return true;
+}
+
 bool Runner::setScalars() {
   for (const ScalarSetting &setting : options.scalars)
     if (!check(muonStepSetScalar(
@@ -411,14 +484,7 @@ bool Runner::runSteps() {
   if (!check(muonStepCreate(artifact.get(), &created)))
     return false;
   step.reset(created);
-  for (const BoundTensor &tensor : tensors) {
-    MuonBuffer buffer = {tensor.data, tensor.info.type, tensor.info.rank,
-                         tensor.info.shape, tensor.info.bytes};
-    if (!check(
-            muonStepBind(created, tensor.info.role, tensor.info.name, &buffer)))
-      return false;
-  }
-  if (!setScalars())
+  if (!bindTensors() || !setScalars())
     return false;
   if (options.threads &&
       !check(muonSetCpuThreads(static_cast<int32_t>(*options.threads))))
@@ -432,6 +498,10 @@ bool Runner::runSteps() {
     if (!result.taken)
       break;
   }
+  if (!artifactInfo.host_memory)
+    for (BoundTensor &tensor : tensors)
+      if (tensor.info.role != MUON_ROLE_GRADIENT && !download(tensor))
+        return false;
   if (!result.taken && !printSkipped(result))
     return false;
   return !options.stats || printStatistics(result);
@@ -562,7 +632,7 @@ bool Runner::writeResult() {
     return TensorToWrite{tensor.info.key, dtypeOf(tensor.info.type),
                          shapeOf(tensor.info), tensor.data};
   };
-  std::optional<StagedFile> stagedParams, stagedState;
+  std::optional<StagedFile> stagedParams, stagedState, stagedCounters;
   if (options.outParams) {
     std::vector<TensorToWrite> list;
     for (const TensorInfo &info : params->tensors()) {
@@ -588,12 +658,27 @@ bool Runner::writeResult() {
     if (!stagedState)
       return false;
   }
-  if (stagedParams && !stagedParams->commit(error))
-    return false;
-  if (stagedState && !stagedState->commit(error)) {
-    if (stagedParams)
-      error += " (" + *options.outParams + " was written already)";
-    return false;
+  if (options.counters) {
+    const char *json = nullptr;
+    if (!check(muonArtifactCounters(artifact.get(), &json)))
+      return false;
+    stagedCounters = StagedFile::writeText(*options.counters,
+                                           std::string(json) + "\n", error);
+    if (!stagedCounters)
+      return false;
+  }
+  std::string written;
+  for (auto [staged, path] : {std::pair(&stagedParams, &options.outParams),
+                              std::pair(&stagedState, &options.outState),
+                              std::pair(&stagedCounters, &options.counters)}) {
+    if (!*staged)
+      continue;
+    if (!(*staged)->commit(error)) {
+      if (!written.empty())
+        error += " (" + written + " was written already)";
+      return false;
+    }
+    written += (written.empty() ? "" : ", ") + **path;
   }
   return true;
 }

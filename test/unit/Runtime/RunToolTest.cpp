@@ -351,6 +351,117 @@ TEST_F(RunToolTest, List) {
   EXPECT_THAT(out, HasSubstr("gradient_sums  f64   2\n"));
 }
 
+TEST_F(RunToolTest, OnSim) {
+  artifact = file("gpu.so");
+  writeGpuArtifact(artifact, gpuManifest().dump());
+  params = {params[1], params[2]};
+  grads = {grads[0], grads[1]};
+  state = {state[0], state[1], state[3]};
+  expected = {expected[0], expected[1]};
+  expectedState = {expectedState[0], expectedState[1], expectedState[3]};
+  writeInputs();
+  Entries all = expected;
+  all.insert(all.end(), expectedState.begin(), expectedState.end());
+  write(file("e"), all);
+  const std::vector<std::string> arguments = {
+      artifact,       "--device=sim:seed=5",
+      "--params",     file("p"),
+      "--grads",      file("g"),
+      "--state",      file("s"),
+      "--lr=0.5",     "--momentum=0.25",
+      "--out-params", file("op"),
+      "--out-state",  file("os"),
+      "--expect",     file("e"),
+      "--rtol=0",     "--atol=0",
+      "--counters",   file("c"),
+      "--stats"};
+  ASSERT_EQ(run(arguments), 0) << err;
+  EXPECT_EQ(out, "parameter  gradient norm  update RMS  weight norm\n"
+                 "'a'        1              -           -\n"
+                 "'b'        2              -           -\n"
+                 "clip coefficient 1\n" +
+                     file("e") + ": 5 tensors match\n");
+  expectContent(file("op"), expected);
+  expectContent(file("os"), expectedState);
+  auto counters = nlohmann::json::parse(readFile(file("c")));
+  EXPECT_EQ(counters["kernels"]["look"]["launches"], 1);
+  EXPECT_EQ(counters["total"]["launches"], 2);
+
+  // A step that is skipped leaves all as it was.
+  grads[0] = f32("a", {2, 3}, {1, 0, 0, 0, 0, NAN});
+  writeInputs();
+  std::vector<std::string> changed(arguments.begin(), arguments.begin() + 16);
+  changed.insert(changed.end(), {"--repeat=3"});
+  ASSERT_EQ(run(changed), 1);
+  EXPECT_THAT(err, HasSubstr("'step' is 5, expected 6"));
+  changed.erase(changed.begin() + 14, changed.begin() + 16);
+  ASSERT_EQ(run(changed), 0) << err;
+  EXPECT_EQ(out, "step skipped: gradient of 'a' is not finite\n");
+  expectContent(file("op"), params);
+  expectContent(file("os"), state);
+
+  // Masters and zero state are made on the host.
+  ASSERT_EQ(run({artifact, "--device=sim", "--params", file("p"), "--grads",
+                 file("g"), "--init-state", "--lr=1", "--stats"}),
+            0)
+      << err;
+  ASSERT_EQ(run({artifact, "--device=sim", "--list"}), 0) << err;
+  EXPECT_THAT(out, HasSubstr("target    cuda\n"));
+}
+
+TEST_F(RunToolTest, FindingsOnSim) {
+  artifact = file("gpu.so");
+  std::string code = gpuCode();
+  const std::string store = "st.global.f32 [%rd14], %f5;";
+  code.replace(code.find(store), store.size(), "st.global.f32 [%rd14+8], %f5;");
+  nlohmann::json manifest = gpuManifest();
+  manifest["device"]["code"][0]["bytes"] = code.size();
+  writeGpuArtifact(artifact, manifest.dump(), code);
+  params = {params[1], params[2]};
+  grads = {grads[0], grads[1]};
+  state = {state[0], state[1], state[3]};
+  writeInputs();
+  EXPECT_EQ(run({artifact, "--device=sim", "--params", file("p"), "--grads",
+                 file("g"), "--state", file("s"), "--lr=1", "--out-params",
+                 file("op"), "--counters", file("c")}),
+            1);
+  EXPECT_THAT(err, HasSubstr("kernel 'update' of phase 'momentum'"));
+  EXPECT_THAT(err, HasSubstr("data-race"));
+  EXPECT_THAT(err, HasSubstr("out-of-bounds"));
+  EXPECT_FALSE(std::filesystem::exists(file("op")));
+  EXPECT_FALSE(std::filesystem::exists(file("c")));
+}
+
+TEST_F(RunToolTest, CountersErrors) {
+  expectFailure("only device 'sim' counts", {"--counters", file("c")});
+  EXPECT_FALSE(std::filesystem::exists(file("c")));
+  expectFailure("--counters would overwrite --params",
+                {"--counters", file("p")});
+  expectFailure("--counters would overwrite --state",
+                {"--counters", file("s")});
+  expectFailure("--counters would overwrite the artifact",
+                {"--counters", artifact});
+  expectFailure("--out-params and --counters are the same file",
+                {"--counters", file("op")});
+  expectFailure("--out-state and --counters are the same file",
+                {"--counters", file("os")});
+  artifact = file("gpu.so");
+  writeGpuArtifact(artifact, gpuManifest().dump());
+  expectFailure("compiled for target 'cuda', device 'cpu' runs 'cpu'");
+  expectFailure("device 'sim': unknown option 'speed'",
+                {"--device=sim:speed=1"});
+  params = {params[1], params[2]};
+  grads = {grads[0], grads[1]};
+  state = {state[0], state[1], state[3]};
+  writeInputs();
+  EXPECT_EQ(run({artifact, "--device=sim", "--params", file("p"), "--grads",
+                 file("g"), "--state", file("s"), "--lr=1", "--out-params",
+                 file("op"), "--counters", file("no/such/directory")}),
+            1);
+  EXPECT_THAT(err, HasSubstr("No such file"));
+  EXPECT_FALSE(std::filesystem::exists(file("op")));
+}
+
 TEST_F(RunToolTest, ExpectMatches) {
   write(file("e"), expected);
   writeInputs();
@@ -452,7 +563,8 @@ TEST_F(RunToolTest, RuntimeErrors) {
   expectFailure("lr is -1 and must not be negative", {"--lr=muon=-1"});
   expectFailure("no lr of group 'x'; groups: 'muon', 'adamw'", {"--lr", "x=1"});
   expectFailure("step returned 42", {"--lr=muon=1234"});
-  expectFailure("unknown device 'tpu'; known devices: cpu", {"--device=tpu"});
+  expectFailure("unknown device 'tpu'; known devices: cpu, sim",
+                {"--device=tpu"});
   writeInputs();
   EXPECT_EQ(run({artifact, "--params", file("p"), "--grads", file("g"),
                  "--state", file("s"), "--stats"}),

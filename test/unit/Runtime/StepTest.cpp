@@ -252,9 +252,9 @@ TEST_F(StepTest, BadBuffers) {
   expectRefused(0, "buffer has 23 bytes, expected 24",
                 [](Binding &b) { b.bytes = 23; });
   expectRefused(0, "address is null", [](Binding &b) { b.data = nullptr; });
-  expectRefused(0, "address is not a multiple of 4",
+  expectRefused(0, "is not a multiple of 4",
                 [](Binding &b) { b.data = static_cast<char *>(b.data) + 2; });
-  expectRefused(8, "address is not a multiple of 2",
+  expectRefused(8, "is not a multiple of 2",
                 [](Binding &b) { b.data = static_cast<char *>(b.data) + 1; });
   expectRefused(0, "beyond the address space", [](Binding &b) {
     b.data = reinterpret_cast<void *>(UINTPTR_MAX - 3);

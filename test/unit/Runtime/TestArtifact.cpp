@@ -66,7 +66,7 @@ void writeFile(const std::string &path, const std::string &content) {
 
 json stepManifest() {
   json manifest = json::parse(R"({
-    "format": "muon-artifact", "version": 1, "host_api": 2,
+    "format": "muon-artifact", "version": 1, "host_api": 3,
     "compiler": "by hand", "target": "cpu", "arch": "x86_64",
     "cpu": "x86-64", "features": ["sse2"],
     "arena": {"bytes": 1000, "alignment": 256},
@@ -139,25 +139,92 @@ json &argumentOf(json &manifest, const std::string &role,
   throw std::runtime_error("no argument " + role);
 }
 
+std::string gpuCode() { return readFile(GPU_CODE); }
+
+json gpuManifest() {
+  json manifest = json::parse(R"({
+    "format": "muon-artifact", "version": 1, "host_api": 3,
+    "compiler": "by hand", "target": "cuda", "arch": "x86_64",
+    "cpu": "x86-64", "features": ["sse2"],
+    "arena": {"bytes": 100, "alignment": 256},
+    "slots": 12,
+    "frozen": [],
+    "params": [["a", "b"]],
+    "arguments": [
+      {"role": "weight", "type": "f32", "shape": [2, 3], "params": 0,
+       "slot": 0},
+      {"role": "gradient", "type": "f32", "shape": [2, 3], "params": 0,
+       "slot": 2},
+      {"role": "momentum", "type": "f32", "shape": [2, 3], "params": 0,
+       "slot": 4},
+      {"role": "lr", "type": "f32", "shape": [], "group": "muon", "slot": 6},
+      {"role": "beta", "type": "f32", "shape": [], "group": "muon",
+       "default": 0, "slot": 7},
+      {"role": "step", "type": "i64", "shape": [], "slot": 8},
+      {"role": "ok", "type": "i1", "shape": [], "slot": 9},
+      {"role": "clip", "type": "f32", "shape": [], "slot": 10},
+      {"role": "gradient_sums", "type": "f64", "shape": [2], "params": 0,
+       "slot": 11}
+    ],
+    "device": {
+      "arch": "sm_80", "isa": 70, "alignment": 16,
+      "code": [{"kind": "ptx", "arch": "sm_80", "offset": 0, "bytes": 0}],
+      "kernels": [
+        {"name": "look", "phase": "look", "threads": 32, "shared": 0},
+        {"name": "update", "phase": "momentum", "threads": 64, "shared": 0}
+      ]
+    }
+  })");
+  manifest["device"]["code"][0]["bytes"] = gpuCode().size();
+#if !defined(__x86_64__)
+  manifest["arch"] = "aarch64";
+  manifest["features"] = json::array();
+#endif
+  return manifest;
+}
+
+/// Puts text where the file has `mark` and room for it. Blanks after a JSON
+/// text, and after PTX, are allowed.
+static void fill(std::string &image, const std::string &mark, size_t room,
+                 const std::string &text) {
+  if (text.size() > room)
+    throw std::runtime_error("text for " + mark + " is too long");
+  size_t at = image.find(mark);
+  if (at == std::string::npos)
+    throw std::runtime_error("no room for " + mark);
+  image.replace(at, room, text + std::string(room - text.size(), ' '));
+}
+
+/// Replaces the only number of 64 bits that is `room`.
+static void setSize(std::string &image, uint64_t room, uint64_t size) {
+  char bytes[8];
+  std::memcpy(bytes, &room, 8);
+  size_t at = image.find(std::string(bytes, 8));
+  if (at == std::string::npos)
+    throw std::runtime_error("no size " + std::to_string(room));
+  std::memcpy(bytes, &size, 8);
+  image.replace(at, 8, bytes, 8);
+}
+
+constexpr uint64_t manifestRoom = 16361, codeRoom = 8173;
+
 void writeArtifact(const std::string &path, const std::string &manifest,
                    std::optional<uint64_t> size) {
   std::string image = readFile(STEP_ARTIFACT);
-  const uint64_t room = 16361;
-  if (manifest.size() > room)
-    throw std::runtime_error("manifest is too long");
-  size_t at = image.find("@MANIFEST@");
-  if (at == std::string::npos)
-    throw std::runtime_error("no room for the manifest");
-  // Blanks after a JSON text are allowed.
-  image.replace(at, room, manifest + std::string(room - manifest.size(), ' '));
-  if (size) {
-    char bytes[8];
-    std::memcpy(bytes, &room, 8);
-    size_t sizeAt = image.find(std::string(bytes, 8));
-    if (sizeAt == std::string::npos)
-      throw std::runtime_error("no size of the manifest");
-    std::memcpy(bytes, &*size, 8);
-    image.replace(sizeAt, 8, bytes, 8);
-  }
+  fill(image, "@MANIFEST@", manifestRoom, manifest);
+  if (size)
+    setSize(image, manifestRoom, *size);
+  writeFile(path, image);
+}
+
+void writeGpuArtifact(const std::string &path, const std::string &manifest,
+                      const std::optional<std::string> &code,
+                      std::optional<uint64_t> size) {
+  std::string image = readFile(code ? GPU_ARTIFACT : STEP_ARTIFACT);
+  fill(image, "@MANIFEST@", manifestRoom, manifest);
+  if (code)
+    fill(image, "@DEVICE_CODE@", codeRoom, *code);
+  if (size)
+    setSize(image, codeRoom, *size);
   writeFile(path, image);
 }

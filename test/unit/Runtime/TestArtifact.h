@@ -36,6 +36,12 @@ void writeFile(const std::string &path, const std::string &content);
 /// The manifest that fits Inputs/StepArtifact.c.
 nlohmann::json stepManifest();
 
+/// The PTX of Inputs/GpuArtifact.ptx, and the manifest that fits it and
+/// Inputs/GpuArtifact.c: weight, gradient and momentum of tensors a and b, each
+/// f32 of shape [2, 3]; lr, beta (default 0), step, ok, clip, gradient_sums.
+std::string gpuCode();
+nlohmann::json gpuManifest();
+
 /// The argument of a manifest with this role, and group or list of parameters
 /// where there are several.
 nlohmann::json &argumentOf(nlohmann::json &manifest, const std::string &role,
@@ -45,5 +51,11 @@ nlohmann::json &argumentOf(nlohmann::json &manifest, const std::string &role,
 /// replaces the manifest's size.
 void writeArtifact(const std::string &path, const std::string &manifest,
                    std::optional<uint64_t> size = std::nullopt);
+
+/// Likewise of Inputs/GpuArtifact.c. `size` replaces the code's size; without
+/// `code` the symbol of the code is not there.
+void writeGpuArtifact(const std::string &path, const std::string &manifest,
+                      const std::optional<std::string> &code = gpuCode(),
+                      std::optional<uint64_t> size = std::nullopt);
 
 #endif // MUON_MLIR_TEST_UNIT_RUNTIME_TESTARTIFACT_H

@@ -1,0 +1,143 @@
+//===- CudaExecution.cpp - One instance of a step on a GPU ----------------===//
+//
+// Part of the muon-mlir Project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "CudaExecution.h"
+
+using namespace muon;
+using namespace muon::cuda;
+
+CudaExecution::CudaExecution(std::shared_ptr<const CudaProgram> from,
+                             const StepMemory &memory)
+    : program(std::move(from)), gpu(*program->gpu),
+      slotTable(reinterpret_cast<uintptr_t>(memory.slots)),
+      arena(reinterpret_cast<uintptr_t>(memory.arena)) {
+  host.version = MUON_HOST_API_VERSION;
+  host.size = sizeof(MuonHostApi);
+  host.context = this;
+  host.arena = memory.arena;
+  host.launch = launch;
+}
+
+CudaExecution::~CudaExecution() {
+  ContextScope scope(*gpu.driver, gpu.context);
+  if (scope.error())
+    return;
+  if (done) {
+    gpu.driver->eventSynchronize(done);
+    gpu.driver->eventDestroy(done);
+  }
+  if (graph)
+    gpu.driver->graphExecDestroy(graph);
+}
+
+void CudaExecution::launch(void *context, int32_t kernel, int64_t blocks,
+                           int64_t offset, int32_t first, int32_t count) {
+  auto *self = static_cast<CudaExecution *>(context);
+  if (self->failure)
+    return;
+  if (Error error = self->launch(kernel, blocks, offset, first, count))
+    self->failure.emplace(std::move(error));
+}
+
+Error CudaExecution::launch(int32_t index, int64_t blocks, int64_t offset,
+                            int32_t first, int32_t count) {
+  const DeviceManifest &manifest = program->manifest;
+  if (Error error = checkLaunch(manifest, index, blocks))
+    return error;
+  const Kernel &kernel = manifest.kernels[size_t(index)];
+  if (!range || phase != kernel.phase) {
+    range.reset();
+    phase = kernel.phase;
+    range.emplace(phase.c_str());
+  }
+  void *parameters[] = {&slotTable, &arena, &offset, &first, &count};
+  if (Error error = MUON_CUDA_CALL(
+          *gpu.driver, launchKernel, program->functions[size_t(index)],
+          unsigned(blocks), 1u, 1u, kernel.threads, 1u, 1u, kernel.sharedBytes,
+          current, parameters, nullptr))
+    return atKernel(kernel, blocks, error);
+  return Error::success();
+}
+
+Error CudaExecution::callStep(void *const *slots, Stream stream) {
+  current = stream;
+  failure.reset();
+  int32_t code = program->step(&host, slots, stream);
+  range.reset();
+  if (failure)
+    return *failure;
+  return checkReturned(code);
+}
+
+// On a stream of its own: the legacy default stream cannot be captured, and the
+// caller's may be waited for by another thread meanwhile. It does not
+// synchronize with the default stream, or work that others put there would
+// break the capture.
+Error CudaExecution::capture(void *const *slots) {
+  const NvtxRange capturing("capture");
+  const Driver &driver = *gpu.driver;
+  Stream stream = nullptr;
+  if (Error error =
+          MUON_CUDA_CALL(driver, streamCreate, &stream, streamNonBlocking))
+    return error;
+  struct Guard {
+    const Driver &driver;
+    Stream stream;
+    Graph graph;
+    ~Guard() {
+      if (graph)
+        driver.graphDestroy(graph);
+      driver.streamDestroy(stream);
+    }
+  } guard{driver, stream, nullptr};
+
+  if (Error error = MUON_CUDA_CALL(driver, streamBeginCapture, stream,
+                                   CaptureThreadLocal))
+    return error;
+  Error stepError = callStep(slots, stream);
+  Error endError =
+      MUON_CUDA_CALL(driver, streamEndCapture, stream, &guard.graph);
+  if (stepError)
+    return stepError;
+  if (endError)
+    return endError;
+  return MUON_CUDA_CALL(driver, graphInstantiate, &graph, guard.graph, 0ull);
+}
+
+Error CudaExecution::run(void *const *slots, void *streamHandle) {
+  const NvtxRange stepping("step");
+  const Driver &driver = *gpu.driver;
+  auto stream = static_cast<Stream>(streamHandle);
+  ContextScope scope(driver, gpu.context);
+  if (scope.error())
+    return scope.error();
+
+  if (!done) {
+    if (Error error =
+            MUON_CUDA_CALL(driver, eventCreate, &done, eventDisableTiming))
+      return error;
+  } else if (Error error =
+                 MUON_CUDA_CALL(driver, streamWaitEvent, stream, done, 0u)) {
+    // The runs of a step share its memory, whatever streams they are on.
+    return error;
+  }
+
+  Error error = Error::success();
+  if (!gpu.useGraph) {
+    error = callStep(slots, stream);
+  } else {
+    if (!graph)
+      error = capture(slots);
+    if (!error)
+      error = MUON_CUDA_CALL(driver, graphLaunch, graph, stream);
+  }
+  // After a launch that failed too: those before it have to end before their
+  // memory goes.
+  Error recordError = MUON_CUDA_CALL(driver, eventRecord, done, stream);
+  return error ? error : recordError;
+}
