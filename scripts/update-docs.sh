@@ -50,7 +50,7 @@ ops() {
     # One file of each dialect includes the others: Dialect/Muon/IR/MuonOps.td.
     [ "$(basename "$(dirname "$(dirname "$file")")")" = "$base" ] || continue
     dialect=$("$tblgen" -gen-dialect-decls -I include \
-      -I /usr/lib/llvm-22/include "$file" |
+      -I /usr/lib/llvm-22/include "${file%Ops.td}Dialect.td" |
       grep -oP 'StringLiteral\("\K[^"]+' | head -n 1)
     tblgen "$file" "# " -gen-dialect-doc -dialect="$dialect"
   done

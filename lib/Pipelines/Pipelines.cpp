@@ -11,6 +11,8 @@
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/Bufferization/Transforms/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/GPU/Transforms/Passes.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Pass/PassManager.h"
@@ -18,12 +20,13 @@
 #include "mlir/Transforms/Passes.h"
 #include "muon-mlir/Conversion/Passes.h"
 #include "muon-mlir/Dialect/Muon/Transforms/Passes.h"
+#include "muon-mlir/Dialect/MuonGPU/Transforms/Passes.h"
 #include "muon-mlir/Report/Passes.h"
 
 using namespace mlir;
 using namespace mlir::muon;
 
-static constexpr PhaseInfo kPhases[] = {
+static constexpr PhaseInfo kCpuPhases[] = {
     {Phase::Step, "step", "optimizers assigned, equal shapes stacked"},
     {Phase::Math, "math", "momentum, products and apply, on values"},
     {Phase::Buffers, "buffers", "in place on buffers, scratch in one arena"},
@@ -31,25 +34,37 @@ static constexpr PhaseInfo kPhases[] = {
     {Phase::LLVM, "llvm", "LLVM dialect with the artifact's entry"},
 };
 
-llvm::ArrayRef<PhaseInfo> mlir::muon::getPhases() { return kPhases; }
+static constexpr PhaseInfo kGpuPhases[] = {
+    kCpuPhases[0],
+    kCpuPhases[1],
+    {Phase::Launches, "launches",
+     "launches with schedules, scratch in one "
+     "arena"},
+    {Phase::Kernels, "kernels", "kernels, and a host that launches them"},
+    {Phase::LLVM, "llvm", "LLVM dialect with the artifact's entry, and PTX"},
+};
 
-std::optional<Phase> mlir::muon::symbolizePhase(llvm::StringRef name) {
-  for (const PhaseInfo &info : kPhases)
+llvm::ArrayRef<PhaseInfo> mlir::muon::getCpuPhases() { return kCpuPhases; }
+llvm::ArrayRef<PhaseInfo> mlir::muon::getGpuPhases() { return kGpuPhases; }
+
+std::optional<Phase> mlir::muon::symbolizePhase(ArrayRef<PhaseInfo> phases,
+                                                llvm::StringRef name) {
+  for (const PhaseInfo &info : phases)
     if (info.name == name)
       return info.phase;
   return std::nullopt;
 }
 
-static void verifyPhase(OpPassManager &pm, Phase phase) {
+static void verifyPhase(OpPassManager &pm, StringRef name) {
   VerifyPhasePassOptions options;
-  options.phase = kPhases[static_cast<int>(phase)].name.str();
+  options.phase = name.str();
   pm.addPass(createVerifyPhasePass(options));
 }
 
 static void buildStepPhase(OpPassManager &pm) {
   pm.addPass(createAssignOptimizersPass());
   pm.addPass(createStackUpdatesPass());
-  verifyPhase(pm, Phase::Step);
+  verifyPhase(pm, "step");
 }
 
 static void buildMathPhase(OpPassManager &pm, const PipelineConfig &config) {
@@ -62,10 +77,11 @@ static void buildMathPhase(OpPassManager &pm, const PipelineConfig &config) {
   pm.addPass(createUnrollOrthogonalizePass());
   pm.addPass(createExpandPolynomialsPass());
   pm.addPass(createCanonicalizerPass());
-  verifyPhase(pm, Phase::Math);
+  verifyPhase(pm, "math");
 }
 
-static void buildBuffersPhase(OpPassManager &pm, const PipelineConfig &config) {
+static void buildBufferization(OpPassManager &pm,
+                               const PipelineConfig &config) {
   // Before bufferization, which would insert a copy where this is an error.
   pm.addPass(createCheckInPlacePass());
   bufferization::OneShotBufferizePassOptions options;
@@ -77,11 +93,15 @@ static void buildBuffersPhase(OpPassManager &pm, const PipelineConfig &config) {
   SplitStacksPassOptions split;
   split.scratchLimit = config.scratchLimit;
   pm.addPass(createSplitStacksPass(split));
+}
+
+static void buildBuffersPhase(OpPassManager &pm, const PipelineConfig &config) {
+  buildBufferization(pm, config);
   pm.addPass(createPlanArenaPass());
   // While every stream is one operation, and has its place in memory.
   if (config.report)
     pm.addPass(createReportPass(*config.report));
-  verifyPhase(pm, Phase::Buffers);
+  verifyPhase(pm, "buffers");
 }
 
 static void buildLoopsPhase(OpPassManager &pm) {
@@ -89,7 +109,23 @@ static void buildLoopsPhase(OpPassManager &pm) {
   pm.addPass(createGuardStepPass());
   pm.addPass(createConvertMuonToRuntimePass());
   pm.addPass(createConvertMuonToLinalgPass());
-  verifyPhase(pm, Phase::Loops);
+  verifyPhase(pm, "loops");
+}
+
+/// What is left for upstream once arguments are slots.
+static void lowerHost(OpPassManager &pm) {
+  pm.addPass(createConvertMuonToLLVMPass());
+  pm.addPass(memref::createExpandStridedMetadataPass());
+  pm.addPass(createLowerAffinePass());
+  pm.addPass(createSCFToControlFlowPass());
+  pm.addPass(createConvertVectorToLLVMPass());
+  pm.addPass(createConvertMathToLLVMPass());
+  pm.addPass(createArithToLLVMConversionPass());
+  pm.addPass(createFinalizeMemRefToLLVMConversionPass());
+  pm.addPass(createConvertFuncToLLVMPass());
+  pm.addPass(createConvertControlFlowToLLVMPass());
+  pm.addPass(createReconcileUnrealizedCastsPass());
+  verifyPhase(pm, "llvm");
 }
 
 static void buildLLVMPhase(OpPassManager &pm) {
@@ -107,73 +143,146 @@ static void buildLLVMPhase(OpPassManager &pm) {
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   pm.addPass(createConvertMathToFuncs({/*minWidthOfFPowIExponent=*/1}));
-  pm.addPass(createConvertMuonToLLVMPass());
-  pm.addPass(memref::createExpandStridedMetadataPass());
-  pm.addPass(createLowerAffinePass());
-  pm.addPass(createSCFToControlFlowPass());
-  pm.addPass(createConvertVectorToLLVMPass());
-  pm.addPass(createConvertMathToLLVMPass());
-  pm.addPass(createArithToLLVMConversionPass());
-  pm.addPass(createFinalizeMemRefToLLVMConversionPass());
-  pm.addPass(createConvertFuncToLLVMPass());
-  pm.addPass(createConvertControlFlowToLLVMPass());
-  pm.addPass(createReconcileUnrealizedCastsPass());
-  verifyPhase(pm, Phase::LLVM);
+  lowerHost(pm);
+}
+
+static void buildLaunchesPhase(OpPassManager &pm,
+                               const PipelineConfig &config) {
+  buildBufferization(pm, config);
+  pm.addPass(createConvertMuonToMuonGPUPass());
+  // Before schedules, which depend on what an epilogue reads and writes.
+  pm.addPass(muon_gpu::createFuseEpiloguesPass());
+  // Equal regions are one kernel: bring them into one form.
+  pm.addPass(createCSEPass());
+  muon_gpu::SelectSchedulesPassOptions schedules;
+  schedules.arch = config.arch;
+  pm.addPass(muon_gpu::createSelectSchedulesPass(schedules));
+  pm.addPass(muon_gpu::createSplitSumsPass());
+  muon_gpu::FormLaunchesPassOptions launches;
+  launches.scratchLimit = config.scratchLimit;
+  pm.addPass(muon_gpu::createFormLaunchesPass(launches));
+  // Launches say what is in memory at the same time.
+  pm.addPass(createPlanArenaPass());
+  verifyPhase(pm, "launches");
+}
+
+static void buildKernelsPhase(OpPassManager &pm) {
+  pm.addPass(createConvertMuonGPUToNVVMPass());
+  verifyPhase(pm, "kernels");
+}
+
+static void buildDevicePhase(OpPassManager &pm, const PipelineConfig &config) {
+  OpPassManager &kernels = pm.nest<::mlir::gpu::GPUModuleOp>();
+  kernels.addPass(createCanonicalizerPass());
+  kernels.addPass(createCSEPass());
+  kernels.addPass(createSCFToControlFlowPass());
+  kernels.addPass(createConvertGpuOpsToNVVMOps());
+  kernels.addPass(createArithToLLVMConversionPass());
+  kernels.addPass(createReconcileUnrealizedCastsPass());
+  GpuNVVMAttachTargetOptions target;
+  target.chip = config.arch;
+  target.optLevel = 3;
+  pm.addPass(createGpuNVVMAttachTarget(target));
+  GpuModuleToBinaryPassOptions binary;
+  binary.compilationTarget = "isa";
+  pm.addPass(createGpuModuleToBinaryPass(binary));
+  // Only now: there the arena still says how large it is.
+  pm.addPass(createLowerEntryPass());
+  pm.addPass(createCanonicalizerPass());
+  lowerHost(pm);
+}
+
+static void buildPhase(OpPassManager &pm, Phase phase, bool isGpu,
+                       const PipelineConfig &config) {
+  switch (phase) {
+  case Phase::Step:
+    return buildStepPhase(pm);
+  case Phase::Math:
+    return buildMathPhase(pm, config);
+  case Phase::Buffers:
+    return buildBuffersPhase(pm, config);
+  case Phase::Loops:
+    return buildLoopsPhase(pm);
+  case Phase::Launches:
+    return buildLaunchesPhase(pm, config);
+  case Phase::Kernels:
+    return buildKernelsPhase(pm);
+  case Phase::LLVM:
+    return isGpu ? buildDevicePhase(pm, config) : buildLLVMPhase(pm);
+  }
+}
+
+static void buildPhases(OpPassManager &pm, bool isGpu, Phase from, Phase to,
+                        const PipelineConfig &config) {
+  for (const PhaseInfo &info : isGpu ? getGpuPhases() : getCpuPhases())
+    if (info.phase >= from && info.phase <= to)
+      buildPhase(pm, info.phase, isGpu, config);
 }
 
 void mlir::muon::buildCpuPipeline(OpPassManager &pm, Phase from, Phase to,
                                   const PipelineConfig &config) {
-  for (int phase = static_cast<int>(from); phase <= static_cast<int>(to);
-       ++phase) {
-    switch (static_cast<Phase>(phase)) {
-    case Phase::Step:
-      buildStepPhase(pm);
-      break;
-    case Phase::Math:
-      buildMathPhase(pm, config);
-      break;
-    case Phase::Buffers:
-      buildBuffersPhase(pm, config);
-      break;
-    case Phase::Loops:
-      buildLoopsPhase(pm);
-      break;
-    case Phase::LLVM:
-      buildLLVMPhase(pm);
-      break;
-    }
-  }
+  buildPhases(pm, /*isGpu=*/false, from, to, config);
+}
+
+void mlir::muon::buildGpuPipeline(OpPassManager &pm, Phase from, Phase to,
+                                  const PipelineConfig &config) {
+  buildPhases(pm, /*isGpu=*/true, from, to, config);
 }
 
 namespace {
-struct CpuPipelineOptions : public PassPipelineOptions<CpuPipelineOptions> {
-  Option<Phase> to{*this, "to", llvm::cl::desc("Last phase"),
-                   llvm::cl::init(Phase::LLVM),
-                   llvm::cl::values(clEnumValN(Phase::Step, "step", ""),
-                                    clEnumValN(Phase::Math, "math", ""),
-                                    clEnumValN(Phase::Buffers, "buffers", ""),
-                                    clEnumValN(Phase::Loops, "loops", ""),
-                                    clEnumValN(Phase::LLVM, "llvm", ""))};
+/// Options of the pipelines for all phases of a target.
+struct TargetPipelineOptions
+    : public PassPipelineOptions<TargetPipelineOptions> {
+  Option<std::string> to{*this, "to", llvm::cl::desc("Last phase"),
+                         llvm::cl::init("llvm")};
   Option<int64_t> scratchLimit{
       *this, "scratch-limit",
       llvm::cl::desc("Bytes of scratch memory of one stack; 0 for no limit"),
       llvm::cl::init(0)};
+  Option<std::string> arch{*this, "arch",
+                           llvm::cl::desc("Architecture of a GPU"),
+                           llvm::cl::init("sm_80")};
 };
 } // namespace
 
+/// Registers the pipeline for all phases of a target.
+static void registerTarget(StringRef name, StringRef description, bool isGpu) {
+  static const auto build = [](OpPassManager &pm, bool isGpu,
+                               const TargetPipelineOptions &options) {
+    PipelineConfig config;
+    config.scratchLimit = options.scratchLimit;
+    config.arch = options.arch;
+    std::optional<Phase> to =
+        symbolizePhase(isGpu ? getGpuPhases() : getCpuPhases(), options.to);
+    // The check of a phase that does not exist says so.
+    if (!to)
+      return verifyPhase(pm, options.to);
+    buildPhases(pm, isGpu, Phase::Step, *to, config);
+  };
+  PassPipelineRegistration<TargetPipelineOptions>(
+      name, description,
+      [isGpu](OpPassManager &pm, const TargetPipelineOptions &options) {
+        build(pm, isGpu, options);
+      });
+}
+
 void mlir::muon::registerPipelines() {
-  for (const PhaseInfo &info : kPhases)
+  auto registerPhase = [](const PhaseInfo &info, bool isGpu) {
     PassPipelineRegistration<>(
         ("muon-phase-" + info.name).str(),
         ("Passes of one phase: " + info.description).str(),
-        [phase = info.phase](OpPassManager &pm) {
-          buildCpuPipeline(pm, phase, phase);
+        [phase = info.phase, isGpu](OpPassManager &pm) {
+          buildPhase(pm, phase, isGpu, {});
         });
-  PassPipelineRegistration<CpuPipelineOptions>(
-      "muon-cpu-pipeline", "All phases for the CPU, up to one",
-      [](OpPassManager &pm, const CpuPipelineOptions &options) {
-        PipelineConfig config;
-        config.scratchLimit = options.scratchLimit;
-        buildCpuPipeline(pm, Phase::Step, options.to, config);
-      });
+  };
+  for (const PhaseInfo &info : kCpuPhases)
+    registerPhase(info, /*isGpu=*/false);
+  for (Phase phase : {Phase::Launches, Phase::Kernels})
+    for (const PhaseInfo &info : kGpuPhases)
+      if (info.phase == phase)
+        registerPhase(info, /*isGpu=*/true);
+  registerTarget("muon-cpu-pipeline", "All phases for the CPU, up to one",
+                 /*isGpu=*/false);
+  registerTarget("muon-gpu-pipeline", "All phases for a GPU, up to one",
+                 /*isGpu=*/true);
 }

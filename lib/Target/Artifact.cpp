@@ -7,9 +7,14 @@
 //===----------------------------------------------------------------------===//
 
 #include "muon-mlir/Target/Artifact.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "mlir/Target/LLVM/NVVM/Target.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/GPU/GPUToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/NVVM/NVVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "muon-mlir/Dialect/Muon/IR/MuonDialect.h"
 #include "muon-mlir/Target/CpuTarget.h"
@@ -32,9 +37,44 @@ using namespace mlir::muon;
 
 static constexpr StringLiteral kEntry = "step";
 
+namespace {
+/// PTX of the kernels of a step.
+struct DeviceCode {
+  std::string arch;
+  /// Of the PTX ISA, times ten.
+  int64_t isa = 0;
+  StringRef text;
+};
+} // namespace
+
+/// The kernels that the last phase left; none if the step has none.
+static FailureOr<std::optional<DeviceCode>> findDeviceCode(ModuleOp module) {
+  auto binaries = llvm::to_vector(module.getOps<gpu::BinaryOp>());
+  if (binaries.empty())
+    return std::optional<DeviceCode>();
+  gpu::BinaryOp binary = binaries.front();
+  if (binaries.size() != 1 || binary.getObjects().size() != 1)
+    return binary.emitError("expected one binary with one object");
+  auto object = cast<gpu::ObjectAttr>(binary.getObjects()[0]);
+  auto target = dyn_cast<NVVM::NVVMTargetAttr>(object.getTarget());
+  if (!target || object.getFormat() != gpu::CompilationTarget::Assembly)
+    return binary.emitError("expected PTX, found another kind of object");
+  DeviceCode code;
+  code.arch = target.getChip().str();
+  code.text = object.getObject().getValue().rtrim('\0');
+  auto [major, minor] =
+      code.text.split(".version ").second.split('\n').first.trim().split('.');
+  int64_t first, second;
+  if (major.getAsInteger(10, first) || minor.getAsInteger(10, second))
+    return binary.emitError("expected PTX with a version");
+  code.isa = first * 10 + second;
+  return std::optional<DeviceCode>(code);
+}
+
 /// The manifest with what only the code generator knows.
-static FailureOr<std::string> completeManifest(ModuleOp module,
-                                               const CpuTarget &target) {
+static FailureOr<std::string>
+completeManifest(ModuleOp module, const CpuTarget &target,
+                 const std::optional<DeviceCode> &code) {
   auto text = module->getAttrOfType<StringAttr>(MuonDialect::kManifest);
   if (!text)
     return module.emitError("expected '")
@@ -49,7 +89,17 @@ static FailureOr<std::string> completeManifest(ModuleOp module,
   llvm::json::Object &manifest = *value->getAsObject();
   manifest["compiler"] =
       "muon-mlir " MUON_VERSION ", LLVM " LLVM_VERSION_STRING;
-  manifest["target"] = "cpu";
+  manifest["target"] = code ? "cuda" : "cpu";
+  if (code) {
+    llvm::json::Object &device = *manifest.getObject("device");
+    device["arch"] = code->arch;
+    device["isa"] = code->isa;
+    device["code"] = llvm::json::Array{
+        llvm::json::Object{{"kind", "ptx"},
+                           {"arch", code->arch},
+                           {"offset", 0},
+                           {"bytes", static_cast<int64_t>(code->text.size())}}};
+  }
   manifest["arch"] = target.arch;
   manifest["cpu"] = target.cpu;
   manifest["features"] = llvm::json::Array(target.features);
@@ -58,17 +108,17 @@ static FailureOr<std::string> completeManifest(ModuleOp module,
   return result;
 }
 
-/// Adds the exported constants `muon_manifest` and `muon_manifest_size`.
-static void addManifest(llvm::Module &module, StringRef manifest) {
+/// Adds the exported constants `name` and `name`_size.
+static void addData(llvm::Module &module, StringRef name, StringRef data) {
   llvm::LLVMContext &context = module.getContext();
-  auto add = [&](StringRef name, llvm::Constant *value) {
+  auto add = [&](const Twine &symbol, llvm::Constant *value) {
     new llvm::GlobalVariable(module, value->getType(), /*isConstant=*/true,
-                             llvm::GlobalValue::ExternalLinkage, value, name);
+                             llvm::GlobalValue::ExternalLinkage, value, symbol);
   };
-  add("muon_manifest",
-      llvm::ConstantDataArray::getString(context, manifest, /*AddNull=*/false));
-  add("muon_manifest_size",
-      llvm::ConstantInt::get(llvm::Type::getInt64Ty(context), manifest.size()));
+  add(name,
+      llvm::ConstantDataArray::getString(context, data, /*AddNull=*/false));
+  add(name + "_size",
+      llvm::ConstantInt::get(llvm::Type::getInt64Ty(context), data.size()));
 }
 
 static void optimize(llvm::Module &module, const CpuTarget &target) {
@@ -157,9 +207,16 @@ static bool convertsHalf(const llvm::Module &module) {
 
 LogicalResult muon::writeArtifact(ModuleOp module, const CpuTarget &target,
                                   StringRef path) {
-  FailureOr<std::string> manifest = completeManifest(module, target);
+  FailureOr<std::optional<DeviceCode>> code = findDeviceCode(module);
+  if (failed(code))
+    return failure();
+  FailureOr<std::string> manifest = completeManifest(module, target, *code);
   if (failed(manifest))
     return failure();
+  // What the host's code contains of it is data.
+  std::string text = *code ? (*code)->text.str() : "";
+  for (auto binary : llvm::make_early_inc_range(module.getOps<gpu::BinaryOp>()))
+    binary.erase();
 
   llvm::LLVMContext context;
   std::unique_ptr<llvm::Module> llvmModule =
@@ -168,11 +225,14 @@ LogicalResult muon::writeArtifact(ModuleOp module, const CpuTarget &target,
     return module.emitError("translation to LLVM IR failed");
   llvmModule->setTargetTriple(target.machine->getTargetTriple());
   llvmModule->setDataLayout(target.machine->createDataLayout());
-  for (StringRef name : {"muon_manifest", "muon_manifest_size"})
+  for (StringRef name : {"muon_manifest", "muon_manifest_size",
+                         "muon_device_code", "muon_device_code_size"})
     if (llvmModule->getNamedValue(name))
       return module.emitError("'")
              << name << "' is a name that the artifact exports";
-  addManifest(*llvmModule, *manifest);
+  addData(*llvmModule, "muon_manifest", *manifest);
+  if (*code)
+    addData(*llvmModule, "muon_device_code", text);
   if (target.machine->getTargetTriple().isX86() &&
       !llvm::is_contained(target.features, "f16c") && convertsHalf(*llvmModule))
     return module.emitError("f16 storage needs a processor with F16C, such as "
@@ -207,4 +267,7 @@ LogicalResult muon::writeArtifact(ModuleOp module, const CpuTarget &target,
 void muon::registerArtifactTranslations(DialectRegistry &registry) {
   registerBuiltinDialectTranslation(registry);
   registerLLVMDialectTranslation(registry);
+  registerGPUDialectTranslation(registry);
+  registerNVVMDialectTranslation(registry);
+  NVVM::registerNVVMTargetInterfaceExternalModels(registry);
 }

@@ -13,6 +13,7 @@
 #include "mlir/IR/Remarks.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Support/Timing.h"
+#include "muon-mlir/Dialect/MuonGPU/Transforms/Schedules.h"
 #include "muon-mlir/Pipelines/Pipelines.h"
 #include "muon-mlir/Report/StepReport.h"
 #include "muon-mlir/Target/Artifact.h"
@@ -42,14 +43,16 @@ struct Options {
   cl::opt<std::string> output{"o", cl::desc("Output file"),
                               cl::value_desc("step.so"), cl::init("-"),
                               cl::cat(category)};
-  cl::opt<std::string> target{"target", cl::desc("Target: cpu"),
+  cl::opt<std::string> target{"target",
+                              cl::desc("Target: cpu, or a GPU such as sm_80"),
                               cl::init("cpu"), cl::cat(category)};
-  cl::opt<std::string> cpu{"cpu", cl::desc("Processor: native, x86-64-v3, …"),
-                           cl::init("native"), cl::cat(category)};
+  cl::opt<std::string> cpu{
+      "cpu", cl::desc("Processor: native, x86-64-v3, …; for a GPU, the host's"),
+      cl::init("native"), cl::cat(category)};
   cl::opt<std::string> compileTo{
       "compile-to",
       cl::desc("Stop at a level and print its IR: step, math, buffers, loops "
-               "or llvm"),
+               "or llvm; for a GPU step, math, launches, kernels or llvm"),
       cl::cat(category)};
   cl::opt<std::string> scratchLimit{
       "scratch-limit",
@@ -169,7 +172,10 @@ static int compile(llvm::SourceMgr &sourceMgr, const Options &options,
   StepReport report;
   if (options.report.getNumOccurrences())
     config.report = &report;
-  buildCpuPipeline(pm, Phase::Step, last, config);
+  if (options.target == "cpu")
+    buildCpuPipeline(pm, Phase::Step, last, config);
+  else
+    buildGpuPipeline(pm, Phase::Step, last, config);
   if (failed(pm.run(*module)))
     return 1;
 
@@ -214,14 +220,22 @@ int mlir::muon::compileMain(int argc, char **argv) {
   auto fail = [](const Twine &message) {
     return reportError(kTool, llvm::createStringError(message));
   };
-  if (options.target != "cpu")
-    return fail("unknown target '" + options.target + "', expected cpu");
+  bool isGpu = options.target != "cpu";
+  std::optional<unsigned> arch = muon_gpu::parseArch(options.target);
+  if (isGpu && (!arch || *arch < 80))
+    return fail("unknown target '" + options.target +
+                "', expected cpu, or sm_80 or a later architecture of GPUs");
+  if (isGpu && options.report.getNumOccurrences())
+    return fail("--report tells about the CPU only; found --target=" +
+                options.target);
   Phase last = Phase::LLVM;
   if (!options.compileTo.empty()) {
-    std::optional<Phase> phase = symbolizePhase(options.compileTo);
+    std::optional<Phase> phase = symbolizePhase(
+        isGpu ? getGpuPhases() : getCpuPhases(), options.compileTo);
     if (!phase)
-      return fail("unknown level '" + options.compileTo +
-                  "', expected step, math, buffers, loops or llvm");
+      return fail("unknown level '" + options.compileTo + "', expected " +
+                  (isGpu ? "step, math, launches, kernels or llvm"
+                         : "step, math, buffers, loops or llvm"));
     last = *phase;
   } else if (options.output == "-") {
     return fail("an artifact needs an output file (-o step.so); IR of a level "
@@ -235,6 +249,8 @@ int mlir::muon::compileMain(int argc, char **argv) {
   if (!limit)
     return reportError(kTool, limit.takeError());
   config.scratchLimit = *limit;
+  if (isGpu)
+    config.arch = options.target;
   std::string reason;
   if (options.remarksFilter.getNumOccurrences() &&
       !llvm::Regex(options.remarksFilter).isValid(reason))

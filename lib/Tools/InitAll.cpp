@@ -14,6 +14,8 @@
 #include "muon-mlir/Dialect/Muon/IR/MuonDialect.h"
 #include "muon-mlir/Dialect/Muon/Transforms/BufferizableOpInterfaceImpl.h"
 #include "muon-mlir/Dialect/Muon/Transforms/Passes.h"
+#include "muon-mlir/Dialect/MuonGPU/IR/MuonGPU.h"
+#include "muon-mlir/Dialect/MuonGPU/Transforms/Passes.h"
 #include "muon-mlir/Pipelines/Pipelines.h"
 #include "muon-mlir/Report/Passes.h"
 #include "muon-mlir/Target/Artifact.h"
@@ -21,13 +23,14 @@
 using namespace mlir;
 
 void mlir::muon::registerMuonDialects(DialectRegistry &registry) {
-  registry.insert<MuonDialect>();
+  registry.insert<MuonDialect, muon_gpu::MuonGPUDialect>();
   registerBufferizableOpInterfaceExternalModels(registry);
 }
 
 void mlir::muon::registerMuonPasses() {
   registerMuonTransformsPasses();
   registerMuonConversionPasses();
+  muon_gpu::registerMuonGPUTransformsPasses();
   registerMuonReportPasses();
   registerPipelines();
 }

@@ -38,6 +38,60 @@ def ConvertMuonToLinalgPass : Pass<"convert-muon-to-linalg"> {
     "::mlir::muon::MuonDialect", "::mlir::scf::SCFDialect"];
 }
 
+def ConvertMuonToMuonGPUPass : Pass<"convert-muon-to-muon-gpu"> {
+  let summary = "turn muon operations on buffers into work of a GPU";
+  let description = [{
+    Products become muon_gpu.matmul, with the constants, the addend and the
+    factor 1/‖U‖ in the epilogue; all passes over memory become muon_gpu.stream,
+    with the clip coefficient, the cast to the type of the products and the sums
+    in the same pass. Rows of scratch matrices are padded to multiples of 16
+    bytes. muon.look, muon.advance and muon.normalize stay: they are work of one
+    block as they are.
+
+    Rounding does not change, but for the order of sums.
+
+    ```mlir
+    muon.symmetric_apply s(%s : memref<1x16x16xbf16>) x(%x : memref<1x16x64xbf16>) out(%y : memref<1x16x64xbf16>) {beta = 3.4445 : f64, side = #muon.side<left>}
+    // becomes
+    muon_gpu.matmul lhs(%s : memref<1x16x16xbf16>) rhs(%x : memref<1x16x64xbf16>) tiles(%x : memref<1x16x64xbf16>) outs(%y : memref<1x16x64xbf16>) {
+    ^bb0(%acc: f32, %b: f64, %a: f64, %xij: bf16):
+      …
+    } {constants = array<f64: 3.4445, 1.0>}
+    ```
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
+    "::mlir::memref::MemRefDialect", "::mlir::muon_gpu::MuonGPUDialect"];
+}
+
+def ConvertMuonGPUToNVVMPass
+    : Pass<"convert-muon-gpu-to-nvvm", "::mlir::ModuleOp"> {
+  let summary = "make kernels and launch them";
+  let description = [{
+    Every muon_gpu.launch becomes one call of the host. Kernels are made once
+    for all launches that differ in sizes, buffers and constants only: those
+    stand in a table in the memory of the device, one record for each problem,
+    from which a block finds out what it works on. Addresses in records are
+    places in the arena or numbers of slots, so that neither kernels nor table
+    change when buffers are bound.
+
+    Expects schedules, sums split (`muon-gpu-split-sums`), launches formed and
+    the arena planned. The attribute `muon.device` of the module lists the
+    kernels for the manifest.
+
+    ```mlir
+    muon_gpu.launch { muon_gpu.stream … {schedule = …} }
+    // becomes
+    muon.host_call "launch"(%kernel, %blocks, %offset, %first, %count) : i32, i64, i64, i32, i32
+    gpu.module @muon_kernels { gpu.func @stream_0(…) kernel { … } }
+    ```
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::gpu::GPUDialect",
+    "::mlir::LLVM::LLVMDialect", "::mlir::NVVM::NVVMDialect",
+    "::mlir::scf::SCFDialect", "::mlir::muon::MuonDialect"];
+}
+
 def ConvertMuonToRuntimePass
     : Pass<"convert-muon-to-runtime", "::mlir::ModuleOp"> {
   let summary = "turn products on buffers into calls of the runtime";

@@ -13,6 +13,7 @@
 #include "llvm/ADT/StringRef.h"
 #include <cstdint>
 #include <optional>
+#include <string>
 
 namespace mlir {
 class OpPassManager;
@@ -20,9 +21,10 @@ namespace muon {
 
 struct StepReport;
 
-/// Levels of the IR, in order. Each is what compilation for the CPU can stop
-/// at; docs/levels.md shows them all.
-enum class Phase { Step, Math, Buffers, Loops, LLVM };
+/// Levels of the IR. Each is what compilation can stop at; docs/levels.md shows
+/// them all. Buffers and Loops are those of the CPU, Launches and Kernels those
+/// of GPUs.
+enum class Phase { Step, Math, Buffers, Loops, Launches, Kernels, LLVM };
 
 struct PhaseInfo {
   Phase phase;
@@ -30,15 +32,20 @@ struct PhaseInfo {
   llvm::StringLiteral description;
 };
 
-/// All phases in order, with the names that tools use.
-llvm::ArrayRef<PhaseInfo> getPhases();
+/// The phases of a target in order, with the names that tools use.
+llvm::ArrayRef<PhaseInfo> getCpuPhases();
+llvm::ArrayRef<PhaseInfo> getGpuPhases();
 
-std::optional<Phase> symbolizePhase(llvm::StringRef name);
+/// The phase with that name among `phases`.
+std::optional<Phase> symbolizePhase(llvm::ArrayRef<PhaseInfo> phases,
+                                    llvm::StringRef name);
 
 /// What a user may say about the pipeline.
 struct PipelineConfig {
   /// Bytes of scratch memory that one stack may use; 0 for no limit.
   int64_t scratchLimit = 0;
+  /// Architecture of GPUs, such as sm_80; not for the CPU.
+  std::string arch = "sm_80";
   /// What to tell about the step, or null; outlives the pipeline.
   StepReport *report = nullptr;
 };
@@ -49,8 +56,13 @@ struct PipelineConfig {
 void buildCpuPipeline(OpPassManager &pm, Phase from, Phase to,
                       const PipelineConfig &config = {});
 
+/// The same for a GPU. The last phase leaves the kernels as PTX in a gpu.binary.
+void buildGpuPipeline(OpPassManager &pm, Phase from, Phase to,
+                      const PipelineConfig &config = {});
+
 /// Registers one pipeline for each phase, `muon-phase-<name>`, and
-/// `muon-cpu-pipeline{to=<name>}` for all up to a phase.
+/// `muon-cpu-pipeline{to=<name>}` and `muon-gpu-pipeline{to=<name>}` for all up
+/// to a phase.
 void registerPipelines();
 
 } // namespace muon

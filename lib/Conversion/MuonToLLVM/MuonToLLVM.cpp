@@ -36,6 +36,8 @@ int64_t getHostFunctionOffset(StringRef name) {
     return offsetof(MuonHostApi, symmetric_product);
   if (name == "commuting_product")
     return offsetof(MuonHostApi, commuting_product);
+  if (name == "launch")
+    return offsetof(MuonHostApi, launch);
   if (name == "parallel_for")
     return offsetof(MuonHostApi, parallel_for);
   assert(name == "symmetric_apply" && "verified by muon.host_call");

@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "../StepArithmetic.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -18,8 +19,7 @@
 #include "muon-mlir/Conversion/Passes.h"
 #include "muon-mlir/Dialect/Muon/IR/MuonOps.h"
 #include "llvm/Support/MathExtras.h"
-#include <cmath>
-#include <limits>
+#include <tuple>
 
 namespace mlir::muon {
 #define GEN_PASS_DEF_CONVERTMUONTOLINALGPASS
@@ -29,77 +29,7 @@ namespace mlir::muon {
 using namespace mlir;
 using namespace mlir::muon;
 
-//===----------------------------------------------------------------------===//
-// Building arithmetic
-//===----------------------------------------------------------------------===//
-
 namespace {
-
-/// Short names for scalar arithmetic at one location.
-struct Arith {
-  OpBuilder &b;
-  Location loc;
-
-  Value constant(Type type, double value) const {
-    return arith::ConstantOp::create(b, loc, b.getFloatAttr(type, value));
-  }
-  Value f32(double value) const { return constant(b.getF32Type(), value); }
-  Value f64(double value) const { return constant(b.getF64Type(), value); }
-  Value index(int64_t value) const {
-    return arith::ConstantIndexOp::create(b, loc, value);
-  }
-  Value i64(int64_t value) const {
-    return arith::ConstantIntOp::create(b, loc, value, 64);
-  }
-  Value add(Value x, Value y) const {
-    return arith::AddFOp::create(b, loc, x, y);
-  }
-  Value sub(Value x, Value y) const {
-    return arith::SubFOp::create(b, loc, x, y);
-  }
-  Value mul(Value x, Value y) const {
-    return arith::MulFOp::create(b, loc, x, y);
-  }
-  Value div(Value x, Value y) const {
-    return arith::DivFOp::create(b, loc, x, y);
-  }
-  Value sqrt(Value x) const { return math::SqrtOp::create(b, loc, x); }
-  Value less(Value x, Value y) const {
-    return arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OLT, x, y);
-  }
-  Value select(Value condition, Value x, Value y) const {
-    return arith::SelectOp::create(b, loc, condition, x, y);
-  }
-  Value load(Value buffer, ValueRange indices = {}) const {
-    return memref::LoadOp::create(b, loc, buffer, indices);
-  }
-  void store(Value value, Value buffer, ValueRange indices = {}) const {
-    memref::StoreOp::create(b, loc, value, buffer, indices);
-  }
-  /// `value` in floating-point type `type`, exactly or rounded to nearest.
-  Value cast(Value value, Type type) const {
-    unsigned from = value.getType().getIntOrFloatBitWidth();
-    unsigned to = type.getIntOrFloatBitWidth();
-    if (from < to)
-      return arith::ExtFOp::create(b, loc, type, value);
-    if (from > to)
-      return arith::TruncFOp::create(b, loc, type, value);
-    return value;
-  }
-  Value toF32(Value value) const { return cast(value, b.getF32Type()); }
-  Value toF64(Value value) const { return cast(value, b.getF64Type()); }
-
-  /// 2^exponent for an i64 exponent in the normal range of `type`.
-  Value exp2(Value exponent, Type type) const {
-    bool isDouble = type.isF64();
-    Value biased =
-        arith::AddIOp::create(b, loc, exponent, i64(isDouble ? 1023 : 127));
-    Value bits = arith::ShLIOp::create(b, loc, biased, i64(isDouble ? 52 : 23));
-    if (!isDouble)
-      bits = arith::TruncIOp::create(b, loc, b.getI32Type(), bits);
-    return arith::BitcastOp::create(b, loc, type, bits);
-  }
-};
 
 //===----------------------------------------------------------------------===//
 // Loops over matrices
@@ -252,17 +182,6 @@ static void createStream(OpBuilder &b, Location loc, ValueRange inputs,
       });
 }
 
-/// sum + value², in f64.
-static Value addSquare(const Arith &arith, Value sum, Value value) {
-  Value wide = arith.toF64(value);
-  return arith.add(sum, arith.mul(wide, wide));
-}
-
-/// The value of an optional rank-0 operand, or a constant.
-static Value loadOr(const Arith &arith, ValueRange group, double otherwise) {
-  return group.empty() ? arith.f32(otherwise) : arith.load(group.front());
-}
-
 //===----------------------------------------------------------------------===//
 // Lists and scalars
 //===----------------------------------------------------------------------===//
@@ -310,25 +229,12 @@ struct LowerLook : public OpRewritePattern<LookOp> {
     Arith arith{rewriter, loc};
     Value gradients = sumLists(rewriter, loc, op.getGradients());
     Value all = arith.add(gradients, sumLists(rewriter, loc, op.getMomenta()));
-    // Sums of squares are not negative: their total is finite if and only if
-    // each is.
-    Value infinity = arith.f64(std::numeric_limits<double>::infinity());
-    Value ok = arith.less(all, infinity);
-    if (!op.getSkipNonfinite())
-      ok = arith::ConstantIntOp::create(rewriter, loc, 1, 1);
-    arith.store(ok, op.getOk().front());
-
-    Value clip = arith.f32(1.0);
-    if (!op.getLimit().empty()) {
-      Value limit = arith.toF64(arith.load(op.getLimit().front()));
-      Value ratio =
-          arith.div(limit, arith.add(arith.sqrt(gradients), arith.f64(1e-6)));
-      Value one = arith.f64(1.0);
-      Value clamped = arith.select(arith.less(ratio, one), ratio, one);
-      clip = arith.select(arith.less(gradients, infinity), arith.toF32(clamped),
-                          clip);
-    }
-    arith.store(clip, op.getClip().front());
+    arith.store(createOk(arith, all, op.getSkipNonfinite()),
+                op.getOk().front());
+    Value limit;
+    if (!op.getLimit().empty())
+      limit = arith.load(op.getLimit().front());
+    arith.store(createClip(arith, gradients, limit), op.getClip().front());
     rewriter.eraseOp(op);
     return success();
   }
@@ -362,25 +268,10 @@ struct LowerNormalize : public OpRewritePattern<NormalizeOp> {
     forEachNumber(rewriter, op.getLoc(), op.getSums().front(), [&](Value i) {
       Value sum = arith.load(op.getSums().front(), i);
       Value unit = arith.load(op.getUnit().front(), i);
-      Value norm =
-          arith.add(arith.mul(arith.f64(op.getSafety().convertToDouble()),
-                              arith.sqrt(sum)),
-                    arith.mul(arith.f64(op.getEps().convertToDouble()), unit));
-      Value factor = arith.toF32(arith.div(arith.f64(1.0), norm));
-      // A norm that is not finite has to show in the result: a factor of 0
-      // would make BLAS skip the product.
-      double infinity = std::numeric_limits<double>::infinity();
-      Value isFinite = arith.less(sum, arith.f64(infinity));
-      Value nan = arith.f32(std::numeric_limits<double>::quiet_NaN());
-      // Its square has to be in range of f32 too.
-      Value most = arith.f32(std::ldexp(1.0, 62));
-      factor = arith.select(arith.less(most, factor), most, factor);
-      factor = arith.select(isFinite, factor, nan);
-      Value isZero =
-          arith::CmpFOp::create(rewriter, op.getLoc(),
-                                arith::CmpFPredicate::OEQ, sum, arith.f64(0.0));
-      arith.store(arith.select(isZero, arith.f32(0.0), factor),
-                  op.getFactor().front(), i);
+      Value factor =
+          createFactor(arith, sum, unit, op.getSafety().convertToDouble(),
+                       op.getEps().convertToDouble());
+      arith.store(factor, op.getFactor().front(), i);
     });
     rewriter.eraseOp(op);
     return success();
@@ -420,38 +311,43 @@ struct LowerMomentum : public OpRewritePattern<MomentumOp> {
                                 PatternRewriter &rewriter) const override {
     if (op->getNumResults() != 0 || op.getCondition())
       return rewriter.notifyMatchFailure(op, "expected guarded buffers");
-    bool isEma = op.getMomentumForm() == MomentumForm::Ema;
+    MomentumForm form = op.getMomentumForm();
     bool nesterov = op.getNesterov();
-    bool hasClip = !op.getClip().empty();
     Value momentum = op.getMomentum().front();
     Type momentumType = getParameterShape(momentum.getType())->elementType;
 
     Arith arith{rewriter, op.getLoc()};
     Value beta = arith.load(op.getBeta().front());
-    Value clip = loadOr(arith, op.getClip(), 1.0);
-    Value weight = isEma ? arith.sub(arith.f32(1.0), beta) : arith.f32(1.0);
+    Value clip = op.getClip().empty() ? arith.f32(1.0)
+                                      : arith.load(op.getClip().front());
+    MomentumScalars scalars;
+    scalars.beta = beta;
+    if (!op.getClip().empty())
+      scalars.clip = clip;
+    scalars.gradientWeight = createGradientWeight(arith, beta, form);
 
-    createUnits(arith, op, arith.toF64(beta), arith.toF64(clip));
+    Value beta64 = arith.toF64(beta);
+    UpdateWeights weights =
+        createUpdateWeights(arith, beta64, arith.toF64(clip), form, nesterov);
+    bool isHalf = getElementTypeOrSelf(op.getX().front().getType()).isF16();
+    forEachNumber(rewriter, op.getLoc(), op.getUnit().front(), [&](Value i) {
+      Value momentumSum = arith.load(op.getMomentumSums().front(), i);
+      Value gradientSum = arith.load(op.getGradientSums().front(), i);
+      Value unit = createUnit(arith, weights, gradientSum, momentumSum, isHalf);
+      arith.store(unit, op.getUnit().front(), i);
+    });
     {
       MatrixLoops loops(rewriter, op.getLoc(),
                         *getParameterShape(momentum.getType()), op.getSums());
-      auto [low, high] = splitUnit(arith, loops.number(op.getUnit().front()));
+      Value unit = loops.number(op.getUnit().front());
+      std::tie(scalars.low, scalars.high) = splitUnit(arith, unit);
       createStream(
           rewriter, op.getLoc(), loops.parameter(op.getGradient().front()),
           {loops.parameter(momentum), loops.batch(op.getX().front())},
-          loops.getPartials(),
-          [&, low = low, high = high](const Arith &inner, ValueRange args) {
+          loops.getPartials(), [&](const Arith &inner, ValueRange args) {
             Value g = inner.toF32(args[0]), m = inner.toF32(args[1]);
-            if (hasClip)
-              g = inner.mul(clip, g);
-            Value share = isEma ? inner.mul(weight, g) : g;
-            Value next = inner.add(inner.mul(beta, m), share);
-            // U is formed from operands that are already half scaled, so that
-            // it is in range where M and G are, whatever their sum.
-            Value x = inner.mul(next, low);
-            if (nesterov)
-              x = inner.add(inner.mul(beta, x), inner.mul(share, low));
-            x = inner.mul(x, high);
+            auto [next, x] =
+                createMomentum(inner, g, m, scalars, form, nesterov);
             return SmallVector<Value>{inner.cast(next, momentumType),
                                       inner.cast(x, args[2].getType()),
                                       addSquare(inner, args[3], x)};
@@ -459,56 +355,6 @@ struct LowerMomentum : public OpRewritePattern<MomentumOp> {
     }
     rewriter.eraseOp(op);
     return success();
-  }
-
-  /// Stores unit = 2⁻ᵏ of every matrix.
-  static void createUnits(const Arith &arith, MomentumOp op, Value beta,
-                          Value clip) {
-    OpBuilder &b = arith.b;
-    Location loc = arith.loc;
-    // U = p·M + q·κ·G.
-    Value one = arith.f64(1.0), p = beta, q = one;
-    bool isEma = op.getMomentumForm() == MomentumForm::Ema;
-    if (op.getNesterov()) {
-      p = arith.mul(beta, beta);
-      q = isEma ? arith.sub(one, p) : arith.add(one, beta);
-    } else if (isEma) {
-      q = arith.sub(one, beta);
-    }
-    q = arith.mul(q, clip);
-    // An f16 X uses the upper half of its range.
-    bool isHalf = getElementTypeOrSelf(op.getX().front().getType()).isF16();
-    forEachNumber(b, loc, op.getUnit().front(), [&](Value i) {
-      auto norm = [&](ValueRange sums) {
-        return arith.sqrt(arith.load(sums.front(), i));
-      };
-      Value bound = arith.add(arith.mul(p, norm(op.getMomentumSums())),
-                              arith.mul(q, norm(op.getGradientSums())));
-      // The exponent field e of the bound gives bound < 2^(e − 1022). Clamped
-      // to what a sum of squares of f32 can give, which 0, ∞ and NaN are
-      // outside of.
-      Value bits = arith::BitcastOp::create(b, loc, b.getI64Type(), bound);
-      Value field = arith::ShRUIOp::create(b, loc, bits, arith.i64(52));
-      Value k = arith::SubIOp::create(b, loc, field,
-                                      arith.i64(isHalf ? 1022 + 14 : 1022));
-      k = arith::MaxSIOp::create(b, loc, k, arith.i64(-250));
-      k = arith::MinSIOp::create(b, loc, k, arith.i64(250));
-      Value minusK = arith::SubIOp::create(b, loc, arith.i64(0), k);
-      arith.store(arith.exp2(minusK, b.getF64Type()), op.getUnit().front(), i);
-    });
-  }
-
-  /// Two f32 powers of two whose product is `unit`, which may be out of range
-  /// of f32 itself.
-  static std::pair<Value, Value> splitUnit(const Arith &arith, Value unit) {
-    OpBuilder &b = arith.b;
-    Location loc = arith.loc;
-    Value bits = arith::BitcastOp::create(b, loc, b.getI64Type(), unit);
-    Value field = arith::ShRUIOp::create(b, loc, bits, arith.i64(52));
-    Value exponent = arith::SubIOp::create(b, loc, field, arith.i64(1023));
-    Value half = arith::ShRSIOp::create(b, loc, exponent, arith.i64(1));
-    Value rest = arith::SubIOp::create(b, loc, exponent, half);
-    return {arith.exp2(half, b.getF32Type()), arith.exp2(rest, b.getF32Type())};
   }
 };
 
@@ -521,8 +367,8 @@ struct WeightStream {
       : weight(weight.front()), updateSums(updateSums), weightSums(weightSums) {
     Value lr64 = arith.toF64(arith.load(lr.front()));
     Value decay64 = arith.toF64(arith.load(weightDecay.front()));
-    decay = arith.toF32(arith.sub(arith.f64(1.0), arith.mul(lr64, decay64)));
-    rate = arith.toF32(arith.mul(lr64, arith.f64(scale)));
+    decay = createDecay(arith, lr64, decay64);
+    rate = createRate(arith, lr64, arith.f64(scale));
     this->scale = scale;
     if (!master.empty())
       this->master = master.front();
@@ -545,7 +391,7 @@ struct WeightStream {
   void build(const Arith &arith, Value update, ValueRange args, ValueRange sums,
              SmallVector<Value> &outputs, SmallVector<Value> &newSums) const {
     Value old = arith.toF32(master ? args[1] : args[0]);
-    Value next = arith.sub(arith.mul(decay, old), arith.mul(rate, update));
+    Value next = createNextWeight(arith, decay, old, rate, update);
     outputs.push_back(arith.cast(next, args[0].getType()));
     if (master)
       outputs.push_back(next);
@@ -561,7 +407,7 @@ struct WeightStream {
     Value list = updateSums.front();
     forEachNumber(arith.b, arith.loc, list, [&](Value i) {
       Value sum = arith.load(list, i);
-      arith.store(arith.mul(sum, arith.f64(scale * scale)), list, i);
+      arith.store(createScaledSum(arith, sum, scale), list, i);
     });
   }
 
@@ -617,19 +463,24 @@ struct LowerAdamW : public OpRewritePattern<AdamWUpdateOp> {
                         op.getMaster(), op.getUpdateSums(), op.getWeightSums(),
                         op.getLrMultiplier().convertToDouble());
     Value step = arith.load(op.getStep().front());
-    bool hasClip = !op.getClip().empty();
-    Value clip = loadOr(arith, op.getClip(), 1.0);
+    AdamWScalars scalars;
+    if (!op.getClip().empty())
+      scalars.clip = arith.load(op.getClip().front());
     auto correction = [&](double beta) {
       Value power =
           math::FPowIOp::create(rewriter, op.getLoc(), arith.f64(beta), step);
-      return arith.toF32(
-          arith.div(arith.f64(1.0), arith.sub(arith.f64(1.0), power)));
+      return createBiasCorrection(arith, power);
     };
-    Value correction1 = correction(beta1), correction2 = correction(beta2);
-    auto average = [](const Arith &inner, double beta, Value old, Value value) {
-      return inner.add(inner.mul(inner.f32(beta), old),
-                       inner.mul(inner.f32(1.0 - beta), value));
+    auto constant = [&](double value) {
+      return rewriter.getFloatAttr(rewriter.getF32Type(), value);
     };
+    scalars.beta1 = constant(beta1);
+    scalars.rest1 = constant(1.0 - beta1);
+    scalars.beta2 = constant(beta2);
+    scalars.rest2 = constant(1.0 - beta2);
+    scalars.eps = constant(op.getEps().convertToDouble());
+    scalars.correction1 = correction(beta1);
+    scalars.correction2 = correction(beta2);
     {
       MatrixLoops loops(rewriter, op.getLoc(),
                         *getParameterShape(stream.weight.getType()),
@@ -642,17 +493,11 @@ struct LowerAdamW : public OpRewritePattern<AdamWUpdateOp> {
           rewriter, op.getLoc(), loops.parameter(op.getGradient().front()),
           buffers, loops.getPartials(),
           [&](const Arith &inner, ValueRange args) {
-            Value g = inner.toF32(args[0]);
-            if (hasClip)
-              g = inner.mul(clip, g);
             ValueRange moments = args.slice(1 + numWeights, 2);
-            Value m = average(inner, beta1, inner.toF32(moments[0]), g);
-            Value v =
-                average(inner, beta2, inner.toF32(moments[1]), inner.mul(g, g));
-            Value update =
-                inner.div(inner.mul(m, correction1),
-                          inner.add(inner.sqrt(inner.mul(v, correction2)),
-                                    inner.f32(op.getEps().convertToDouble())));
+            Value g = inner.toF32(args[0]);
+            Value oldM = inner.toF32(moments[0]);
+            Value oldV = inner.toF32(moments[1]);
+            auto [m, v, update] = createAdamW(inner, g, oldM, oldV, scalars);
             SmallVector<Value> outputs, sums;
             stream.build(inner, update, args.slice(1, numWeights),
                          args.drop_front(3 + numWeights), outputs, sums);

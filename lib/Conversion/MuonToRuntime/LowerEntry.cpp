@@ -144,7 +144,7 @@ llvm::json::Object ManifestBuilder::finish(int64_t numSlots,
   if (auto names = module->getAttrOfType<ArrayAttr>(MuonDialect::kFrozen))
     for (StringAttr name : names.getAsRange<StringAttr>())
       frozen.push_back(name.str());
-  return llvm::json::Object{
+  llvm::json::Object manifest{
       {"format", "muon-artifact"},
       {"version", MUON_MANIFEST_VERSION},
       {"host_api", MUON_HOST_API_VERSION},
@@ -153,6 +153,25 @@ llvm::json::Object ManifestBuilder::finish(int64_t numSlots,
       {"frozen", std::move(frozen)},
       {"params", std::move(params)},
       {"arguments", std::move(arguments)}};
+  auto kernels = module->getAttrOfType<ArrayAttr>(MuonDialect::kKernels);
+  if (!kernels)
+    return manifest;
+  llvm::json::Array list;
+  for (auto kernel : kernels.getAsRange<DictionaryAttr>()) {
+    llvm::json::Object object;
+    for (NamedAttribute field : kernel) {
+      if (auto text = dyn_cast<StringAttr>(field.getValue()))
+        object[field.getName().str()] = text.str();
+      else
+        object[field.getName().str()] =
+            cast<IntegerAttr>(field.getValue()).getInt();
+    }
+    list.push_back(std::move(object));
+  }
+  // Kernels access 16 bytes at a time.
+  manifest["device"] =
+      llvm::json::Object{{"alignment", 16}, {"kernels", std::move(list)}};
+  return manifest;
 }
 
 namespace {

@@ -792,6 +792,7 @@ constexpr HostFunction kHostFunctions[] = {
     {"symmetric_product", "wwiiiddpppp"},
     {"commuting_product", "wiidddppp"},
     {"symmetric_apply", "wwiiiddpppp"},
+    {"launch", "wiiww"},
 };
 } // namespace
 

@@ -82,18 +82,19 @@ static LogicalResult extendToUses(Value buffer, Block &block,
                                "that is planned");
     if (isa<memref::DeallocOp>(user))
       return user->emitOpError("frees scratch memory that the arena holds");
-    Span span = spans.lookup(outer);
-    interval.first = std::min(interval.first, span.first);
-    interval.last = std::max(interval.last, span.last);
     if (isa<ViewLikeOpInterface>(user)) {
+      // Making a view is no use of what it shows.
       for (Value view : user->getResults())
         if (failed(extendToUses(view, block, spans, interval)))
           return failure();
-    } else if (llvm::any_of(user->getResultTypes(),
-                            llvm::IsaPred<MemRefType>)) {
+      continue;
+    }
+    Span span = spans.lookup(outer);
+    interval.first = std::min(interval.first, span.first);
+    interval.last = std::max(interval.last, span.last);
+    if (llvm::any_of(user->getResultTypes(), llvm::IsaPred<MemRefType>))
       return user->emitOpError("may alias a scratch buffer; cannot tell how "
                                "long the buffer lives");
-    }
   }
   return success();
 }

@@ -35,20 +35,32 @@ static StringRef getObjection(Operation *op, StringRef phase) {
       llvm::any_of(op->getOperandTypes(),
                    llvm::IsaPred<TensorType, StackType>) ||
       llvm::any_of(op->getResultTypes(), llvm::IsaPred<TensorType, StackType>);
-  if (phase == "buffers") {
+  if (phase == "buffers" || phase == "launches") {
     if (hasTensor || isa<bufferization::BufferizationDialect>(op->getDialect()))
       return "should have been bufferized";
     if (isa<memref::AllocOp>(op))
       return "should have been placed in the arena";
-    return isa<memref::CopyOp>(op)
-               ? "copies a tensor that should be updated in place"
+    if (isa<memref::CopyOp>(op))
+      return "copies a tensor that should be updated in place";
+    // By name: the dialect of launches is a client of this one.
+    bool isLaunched =
+        op->getParentOp() &&
+        op->getParentOp()->getName().getStringRef() == "muon_gpu.launch";
+    return phase == "launches" && isa<InPlaceOpInterface>(op) && !isLaunched
+               ? "should have become part of a launch"
                : "";
   }
+  if (phase == "kernels")
+    return isa<InPlaceOpInterface>(op) ||
+                   op->getName().getDialectNamespace() == "muon_gpu"
+               ? "should have become part of a kernel"
+               : "";
   if (phase == "loops")
     return isa<InPlaceOpInterface>(op) ? "should have been lowered to loops"
                                        : "";
   // After the last phase only what translates to LLVM IR is left.
-  return isa<ModuleOp>(op) || isa<LLVM::LLVMDialect>(op->getDialect())
+  return isa<ModuleOp>(op) || isa<LLVM::LLVMDialect>(op->getDialect()) ||
+                 op->getName().getStringRef() == "gpu.binary"
              ? ""
              : "should have been lowered to LLVM";
 }
@@ -60,10 +72,12 @@ struct VerifyPhasePass
   using Base::Base;
 
   void runOnOperation() override {
-    if (!llvm::is_contained({"step", "math", "buffers", "loops", "llvm"},
+    if (!llvm::is_contained({"step", "math", "buffers", "loops", "launches",
+                             "kernels", "llvm"},
                             StringRef(phase))) {
       getOperation().emitError("'muon-verify-phase' expected phase step, "
-                               "math, buffers, loops or llvm, found '")
+                               "math, buffers, loops, launches, kernels or "
+                               "llvm, found '")
           << phase << "'";
       return signalPassFailure();
     }

@@ -181,6 +181,23 @@ func.func @carried(%f: f32, %n: index) {
 func.func @slices(%f: f32, %i: index) {
   %0 = memref.alloc() : memref<16xf32>
   %1 = muon.slice %0[%i] : memref<16xf32> to memref<4xf32>
+  linalg.fill ins(%f : f32) outs(%0 : memref<16xf32>)
+  %2 = memref.alloc() : memref<16xf32>
+  linalg.fill ins(%f : f32) outs(%2 : memref<16xf32>)
+  linalg.fill ins(%f : f32) outs(%1 : memref<4xf32>)
+  return
+}
+
+// -----
+
+// Making a view is no use of what it shows: the second buffer may take the
+// place that the first needs only later.
+
+// CHECK-LABEL: func.func @unused_view(
+// CHECK-NEXT: muon.arena : memref<64xi8>
+func.func @unused_view(%f: f32, %i: index) {
+  %0 = memref.alloc() : memref<16xf32>
+  %1 = muon.slice %0[%i] : memref<16xf32> to memref<4xf32>
   %2 = memref.alloc() : memref<16xf32>
   linalg.fill ins(%f : f32) outs(%2 : memref<16xf32>)
   linalg.fill ins(%f : f32) outs(%1 : memref<4xf32>)

@@ -65,6 +65,8 @@ def Muon_Dialect : Dialect {
     /// Name of the module attribute that holds the artifact's manifest, once
     /// arguments have become slots.
     static constexpr ::llvm::StringLiteral kManifest = "muon.manifest";
+    /// Name of the module attribute that lists the kernels of a step for a GPU.
+    static constexpr ::llvm::StringLiteral kKernels = "muon.kernels";
 
     void registerAttributes();
     void registerTypes();

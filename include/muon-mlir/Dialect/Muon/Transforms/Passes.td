@@ -256,7 +256,8 @@ def VerifyPhasePass : Pass<"muon-verify-phase", "::mlir::ModuleOp"> {
     replaced.
   }];
   let options = [Option<"phase", "phase", "std::string", "",
-                        "step, math, buffers, loops or llvm">];
+                        "step, math, buffers, loops, launches, "
+                        "kernels or llvm">];
 }
 
 #endif // MUON_TRANSFORMS_PASSES

@@ -1,0 +1,90 @@
+//===- Passes.td - Passes that stay in the muon_gpu dialect -*- tablegen -*-===//
+//
+// Part of the muon-mlir Project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MUON_GPU_TRANSFORMS_PASSES
+#define MUON_GPU_TRANSFORMS_PASSES
+
+include "mlir/Pass/PassBase.td"
+
+def FuseEpiloguesPass : Pass<"muon-gpu-fuse-epilogues"> {
+  let summary = "do what follows a product in its epilogue";
+  let description = [{
+    A stream that is the only reader of a product's result, which is scratch
+    memory, becomes part of the product's epilogue: the result is neither
+    written nor read again. So the last product of an iteration updates the
+    weight, its master and its statistics. A remark says how many bytes of
+    traffic there were and are.
+
+    Rounding does not change: what was stored is still rounded to the type it
+    was stored in.
+
+    ```mlir
+    muon_gpu.matmul … outs(%o : memref<1x16x64xf32>) { … }
+    muon_gpu.stream ins(%o, %w : …) outs(%w : …) { … }
+    // becomes
+    muon_gpu.matmul … tiles(%w : …) outs(%w : …) { … }
+    ```
+  }];
+  let statistics = [Statistic<"numFused", "fused", "Streams fused">];
+}
+
+def SelectSchedulesPass : Pass<"muon-gpu-select-schedules"> {
+  let summary = "choose tiles, warps and stages";
+  let description = [{
+    Gives every product and stream without `schedule` one from the table in
+    lib/Dialect/MuonGPU/Transforms/Schedules.cpp, by architecture, type of the
+    operands and shape, with a remark that says which row and why. `masked` is
+    set where sizes are not multiples of the tile, and `width` is 1 where rows
+    or addresses do not allow accesses of four elements.
+  }];
+  let options = [
+    Option<"arch", "arch", "std::string", "\"sm_80\"",
+           "Architecture, such as sm_80">];
+}
+
+def SplitSumsPass : Pass<"muon-gpu-split-sums"> {
+  let summary = "give every block a partial sum of its own";
+  let description = [{
+    Where several blocks of a product or stream add to one sum, each writes a
+    partial sum to scratch memory, and a muon_gpu.reduce adds them: in an order
+    that depends on the shape and the schedule alone. Expects schedules.
+
+    ```mlir
+    muon_gpu.stream … sums(%s : memref<2xf64>) …
+    // becomes
+    muon_gpu.stream … sums(%p : memref<24xf64>) …
+    muon_gpu.launch {
+      muon_gpu.reduce partials(%p : memref<24xf64>) sums(%s : memref<2xf64>)
+    }
+    ```
+  }];
+  let dependentDialects = ["::mlir::memref::MemRefDialect"];
+}
+
+def FormLaunchesPass : Pass<"muon-gpu-form-launches"> {
+  let summary = "group work into launches";
+  let description = [{
+    Puts all work of a block into muon_gpu.launch operations, as few as its
+    dependences and `scratch-limit` allow: products that one kernel serves,
+    streams that one kernel serves, and work of one block. Work that is only
+    used under a condition gets that condition.
+
+    Chains of products over separate scratch memory advance side by side, which
+    needs the scratch memory of all of them; with `scratch-limit` only as many
+    do as fit.
+
+    Rounding does not change.
+  }];
+  let options = [
+    Option<"scratchLimit", "scratch-limit", "int64_t", "0",
+           "Bytes of scratch memory of chains that run side by side; 0 for no "
+           "limit">];
+  let statistics = [Statistic<"numLaunches", "launches", "Launches">];
+}
+
+#endif // MUON_GPU_TRANSFORMS_PASSES

@@ -1,0 +1,298 @@
+//===- MuonGPUToNVVM.cpp - Make kernels and launch them ---------*- C++ -*-===//
+//
+// Part of the muon-mlir Project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Kernel.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Interfaces/ViewLikeInterface.h"
+#include "muon-mlir/Conversion/Passes.h"
+#include "muon-mlir/Dialect/MuonGPU/Transforms/KernelKey.h"
+#include "llvm/ADT/StringMap.h"
+
+namespace mlir::muon {
+#define GEN_PASS_DEF_CONVERTMUONGPUTONVVMPASS
+#include "muon-mlir/Conversion/Passes.h.inc"
+} // namespace mlir::muon
+
+using namespace mlir;
+using namespace mlir::muon;
+using namespace mlir::muon_gpu;
+
+static constexpr StringLiteral kModuleName = "muon_kernels";
+static constexpr StringLiteral kTableName = "muon_problems";
+static constexpr StringLiteral kSharedName = "muon_shared";
+
+/// Matrices, or numbers, by which one unit of a slice's offset moves on.
+static int64_t getUnit(Type type) {
+  if (auto table = dyn_cast<TableType>(type))
+    return getParameterShape(table)->matricesPerMember();
+  auto memref = cast<MemRefType>(type);
+  if (memref.getRank() < 3)
+    return 1;
+  return getMatrices(memref)->matrices / memref.getDimSize(0);
+}
+
+namespace {
+
+/// Says where operands of the work of one function are.
+class Locator {
+public:
+  explicit Locator(func::FuncOp function) {
+    int64_t slot = 0;
+    for (BlockArgument argument : function.getArguments()) {
+      slots[argument] = slot;
+      std::optional<ParameterShape> shape =
+          getParameterShape(argument.getType());
+      slot += shape ? shape->members : 1;
+    }
+  }
+
+  /// Fails with a message at `op`, which uses `value`.
+  FailureOr<OperandRef> locate(Operation *op, Value value) const {
+    OperandRef ref;
+    if (std::optional<MatrixList> list = getMatrices(value.getType());
+        list && !isNumber(value.getType())) {
+      ref.stride =
+          list->matrixStride * (list->elementType.getIntOrFloatBitWidth() / 8);
+      if (isa<TableType>(value.getType()))
+        ref.perMember = list->matricesPerMember;
+    } else {
+      auto memref = cast<MemRefType>(value.getType());
+      if (memref.getRank() == 1)
+        ref.stride = memref.getElementTypeBitWidth() / 8;
+    }
+    while (Operation *definition = value.getDefiningOp()) {
+      if (auto slice = dyn_cast<SliceOp>(definition)) {
+        int64_t unit = getUnit(slice.getSource().getType());
+        if (std::optional<int64_t> offset =
+                getConstantIntValue(slice.getOffset()))
+          ref.shift += *offset * unit;
+        else if (slice.getOffset() == getLoopOffset(op) && ref.step == 0)
+          ref.step = unit;
+        else
+          return op->emitOpError("uses a slice whose offset is no loop's");
+        value = slice.getSource();
+      } else if (auto view = dyn_cast<memref::SubViewOp>(definition)) {
+        value = view.getSource();
+      } else if (auto view = dyn_cast<memref::ViewOp>(definition)) {
+        std::optional<int64_t> offset =
+            getConstantIntValue(view.getByteShift());
+        if (!offset || !view.getSource().getDefiningOp<ArenaOp>())
+          return op->emitOpError("uses memory that is not in the arena");
+        ref.ref = *offset;
+        return ref;
+      } else {
+        return op->emitOpError("uses memory of '")
+               << definition->getName()
+               << "', which is neither in the arena nor an argument";
+      }
+    }
+    auto slot = slots.find(value);
+    if (slot == slots.end())
+      return op->emitOpError("uses memory that is no argument of the step");
+    ref.ref = -slot->second - 1;
+    return ref;
+  }
+
+  /// The offset that launches in a loop get: its induction variable.
+  static Value getLoopOffset(Operation *op) {
+    auto loop = op->getParentOfType<scf::ForOp>();
+    return loop ? loop.getInductionVar() : Value();
+  }
+
+private:
+  /// A tensor of rank one is one matrix, whose stride nobody asks for, or a
+  /// list with a number for each matrix.
+  static bool isNumber(Type type) {
+    auto memref = dyn_cast<MemRefType>(type);
+    return memref && memref.getRank() <= 1;
+  }
+
+  DenseMap<Value, int64_t> slots;
+};
+
+struct ConvertMuonGPUToNVVMPass
+    : public muon::impl::ConvertMuonGPUToNVVMPassBase<
+          ConvertMuonGPUToNVVMPass> {
+  using Base::Base;
+
+  void runOnOperation() override {
+    SmallVector<LaunchOp> launches;
+    getOperation().walk([&](LaunchOp op) { launches.push_back(op); });
+    if (launches.empty())
+      return;
+    OpBuilder b = OpBuilder::atBlockEnd(getOperation().getBody());
+    module = ::mlir::gpu::GPUModuleOp::create(b, getOperation().getLoc(),
+                                              kModuleName);
+    for (LaunchOp launch : launches)
+      if (failed(convert(launch)))
+        return signalPassFailure();
+    addTable();
+    finish();
+    getOperation()->setAttr(MuonDialect::kKernels, b.getArrayAttr(kernels));
+  }
+
+private:
+  LogicalResult convert(LaunchOp launch);
+  FailureOr<int64_t> getKernel(LaunchOp launch, WorkOpInterface work);
+  int64_t addKernel(LaunchOp launch, ::mlir::gpu::GPUFuncOp kernel,
+                    KernelShape shape);
+  std::string getName(LaunchOp launch) {
+    StringRef phase = launch.getPhase();
+    return ((phase.empty() ? StringRef("work") : phase) + "_" +
+            Twine(kernels.size()))
+        .str();
+  }
+  void addTable();
+  void finish();
+
+  ::mlir::gpu::GPUModuleOp module;
+  llvm::StringMap<int64_t> kernelIds;
+  SmallVector<Attribute> kernels;
+  SmallVector<int64_t> table;
+  bool usesShared = false;
+};
+
+} // namespace
+
+int64_t ConvertMuonGPUToNVVMPass::addKernel(LaunchOp launch,
+                                            ::mlir::gpu::GPUFuncOp kernel,
+                                            KernelShape shape) {
+  Builder b(&getContext());
+  auto number = [&](StringRef name, int64_t value) {
+    return b.getNamedAttr(name, b.getI64IntegerAttr(value));
+  };
+  kernels.push_back(b.getDictionaryAttr(
+      {b.getNamedAttr("name", kernel.getNameAttr()),
+       b.getNamedAttr("phase", launch.getPhaseAttr()),
+       number("threads", shape.threads), number("shared", shape.sharedBytes)}));
+  usesShared |= shape.sharedBytes != 0;
+  return kernels.size() - 1;
+}
+
+FailureOr<int64_t> ConvertMuonGPUToNVVMPass::getKernel(LaunchOp launch,
+                                                       WorkOpInterface work) {
+  bool hasCondition = launch.getWhen() != nullptr;
+  std::string key = getKernelKey(work, hasCondition);
+  if (auto found = kernelIds.find(key); found != kernelIds.end())
+    return found->second;
+  Operation *op = work;
+  auto product = dyn_cast<MatmulOp>(op);
+  auto stream = dyn_cast<StreamOp>(op);
+  if (failed(product ? checkMatmul(product) : checkStream(stream)))
+    return failure();
+  KernelShape shape = product ? getShape(product) : getShape(stream);
+  ::mlir::gpu::GPUFuncOp kernel =
+      createKernel(module, op->getLoc(), getName(launch), shape.threads);
+  if (product)
+    expandMatmul(product, hasCondition, kernel, kTableName);
+  else
+    expandStream(stream, hasCondition, kernel, kTableName);
+  int64_t id = addKernel(launch, kernel, shape);
+  kernelIds[key] = id;
+  return id;
+}
+
+LogicalResult ConvertMuonGPUToNVVMPass::convert(LaunchOp launch) {
+  auto function = launch->getParentOfType<func::FuncOp>();
+  if (!function)
+    return launch.emitOpError("expected a function around it");
+  Locator locator(function);
+  bool isWrong = false;
+  auto locate = [&](Value value) {
+    FailureOr<OperandRef> ref = locator.locate(launch, value);
+    isWrong |= failed(ref);
+    return ref.value_or(OperandRef());
+  };
+
+  Block &body = launch.getBody().front();
+  int64_t kernel, first = table.size(), blocks = 0, count = 0;
+  if (muon_gpu::isBlockWork(&body.front())) {
+    ::mlir::gpu::GPUFuncOp function = createKernel(
+        module, launch.getLoc(), getName(launch), kBlockWorkThreads);
+    if (failed(expandBlockWork(launch, function, locate)) || isWrong)
+      return failure();
+    kernel = addKernel(launch, function, {kBlockWorkThreads, 0});
+    blocks = 1;
+  } else {
+    FailureOr<int64_t> id =
+        getKernel(launch, cast<WorkOpInterface>(body.front()));
+    if (failed(id))
+      return failure();
+    kernel = *id;
+    SmallVector<int64_t> words;
+    for (Operation &op : body) {
+      auto product = dyn_cast<MatmulOp>(op);
+      auto stream = dyn_cast<StreamOp>(op);
+      if (failed(product ? checkMatmul(product) : checkStream(stream)))
+        return failure();
+      ProblemRecord record = product
+                                 ? getRecord(product, launch.getWhen(), locate)
+                                 : getRecord(stream, launch.getWhen(), locate);
+      if (isWrong)
+        return failure();
+      table.push_back(blocks);
+      blocks += record.blocks;
+      ++count;
+      llvm::append_range(words, record.words);
+      for (const OperandRef &ref : record.operands)
+        words.append({ref.ref, ref.shift, ref.step, ref.perMember, ref.stride});
+    }
+    table.push_back(blocks);
+    llvm::append_range(table, words);
+  }
+  if (blocks > std::numeric_limits<int32_t>::max())
+    return launch.emitOpError("needs ")
+           << blocks << " thread blocks, expected fewer than 2^31";
+  if (table.size() > static_cast<size_t>(std::numeric_limits<int32_t>::max()))
+    return launch.emitOpError("does not fit into the table of problems");
+
+  OpBuilder b(launch);
+  Code code(b, launch.getLoc());
+  Value offset = Locator::getLoopOffset(launch);
+  if (offset)
+    offset = arith::IndexCastOp::create(b, code.loc, code.i64(), offset);
+  else
+    offset = code.c64(0);
+  HostCallOp::create(b, code.loc, "launch",
+                     ValueRange{code.c32(kernel), code.c64(blocks), offset,
+                                code.c32(first), code.c32(count)});
+  launch.erase();
+  return success();
+}
+
+void ConvertMuonGPUToNVVMPass::addTable() {
+  OpBuilder b(module.getBody(), module.getBody()->begin());
+  if (table.empty())
+    table.push_back(0);
+  auto type = LLVM::LLVMArrayType::get(b.getI64Type(), table.size());
+  auto values = DenseElementsAttr::get(
+      RankedTensorType::get({static_cast<int64_t>(table.size())},
+                            b.getI64Type()),
+      ArrayRef<int64_t>(table));
+  LLVM::GlobalOp::create(b, module.getLoc(), type, /*isConstant=*/true,
+                         LLVM::Linkage::Internal, kTableName, values,
+                         /*alignment=*/16, kGlobalSpace);
+  if (usesShared)
+    LLVM::GlobalOp::create(
+        b, module.getLoc(), LLVM::LLVMArrayType::get(b.getI8Type(), 0),
+        /*isConstant=*/false, LLVM::Linkage::External, kSharedName, Attribute(),
+        /*alignment=*/128, kSharedSpace);
+}
+
+void ConvertMuonGPUToNVVMPass::finish() {
+  module.walk([](math::SqrtOp op) {
+    OpBuilder b(op);
+    op.replaceAllUsesWith(Code(b, op.getLoc()).sqrt(op.getOperand()));
+    op.erase();
+  });
+}

@@ -1,0 +1,101 @@
+//===- Buffers.cpp - Which memory operations use ----------------*- C++ -*-===//
+//
+// Part of the muon-mlir Project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Buffers.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Interfaces/ViewLikeInterface.h"
+#include "muon-mlir/Dialect/MuonGPU/IR/MuonGPU.h"
+
+using namespace mlir;
+using namespace mlir::muon;
+using namespace mlir::muon_gpu;
+
+Value muon_gpu::getBase(Value value) {
+  while (auto view = value.getDefiningOp<ViewLikeOpInterface>())
+    value = view.getViewSource();
+  return value;
+}
+
+bool muon_gpu::isScratch(Value base) {
+  return base.getDefiningOp<memref::AllocOp>() != nullptr;
+}
+
+static void addAccess(Operation *op, Accesses &accesses) {
+  auto add = [](ValueRange values, auto &set) {
+    for (Value value : values)
+      set.insert(getBase(value));
+  };
+  if (auto work = dyn_cast<WorkOpInterface>(op)) {
+    SmallVector<Value> written(work.getOuts());
+    llvm::append_range(written, work.getSums());
+    add(written, accesses.writes);
+    if (auto product = dyn_cast<MatmulOp>(op))
+      add({product.getLhs(), product.getRhs()}, accesses.reads);
+    add(work.getElementInputs(), accesses.reads);
+    add(work.getScalars(), accesses.reads);
+    if (Value when = work.getCondition())
+      add(when, accesses.reads);
+    return;
+  }
+  if (auto inPlace = dyn_cast<InPlaceOpInterface>(op)) {
+    // Destinations may be read as well.
+    add(op->getOperands(), accesses.reads);
+    add(inPlace.getDestinations(), accesses.writes);
+    return;
+  }
+  auto effects = dyn_cast<MemoryEffectOpInterface>(op);
+  if (!effects || isa<memref::AllocOp>(op))
+    return;
+  SmallVector<MemoryEffects::EffectInstance> list;
+  effects.getEffects(list);
+  for (const MemoryEffects::EffectInstance &effect : list)
+    if (Value value = effect.getValue())
+      add(value, isa<MemoryEffects::Write>(effect.getEffect())
+                     ? accesses.writes
+                     : accesses.reads);
+}
+
+Accesses::Accesses(Operation *op) {
+  op->walk([&](Operation *inner) {
+    if (auto launch = dyn_cast<LaunchOp>(inner)) {
+      if (launch.getWhen())
+        reads.insert(getBase(launch.getWhen()));
+      return;
+    }
+    addAccess(inner, *this);
+  });
+}
+
+bool Accesses::conflictsWith(const Accesses &later) const {
+  auto meets = [](const auto &lhs, const auto &rhs) {
+    return llvm::any_of(lhs, [&](Value value) { return rhs.contains(value); });
+  };
+  return meets(writes, later.reads) || meets(writes, later.writes) ||
+         meets(reads, later.writes);
+}
+
+static int64_t getBytes(ValueRange values) {
+  int64_t bytes = 0;
+  for (Value value : values) {
+    MatrixList list = *getMatrices(value.getType());
+    bytes += list.matrices * list.rows * list.cols *
+             (list.elementType.getIntOrFloatBitWidth() / 8);
+  }
+  return bytes;
+}
+
+int64_t muon_gpu::getTraffic(Operation *op) {
+  auto work = cast<WorkOpInterface>(op);
+  int64_t bytes = getBytes(work.getElementInputs()) + getBytes(work.getOuts());
+  if (auto product = dyn_cast<MatmulOp>(op)) {
+    bytes += getBytes(product.getLhs());
+    if (product.getRhs() != product.getLhs())
+      bytes += getBytes(product.getRhs());
+  }
+  return bytes;
+}

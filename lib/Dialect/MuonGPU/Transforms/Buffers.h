@@ -1,0 +1,39 @@
+//===- Buffers.h - Which memory operations use ------------------*- C++ -*-===//
+//
+// Part of the muon-mlir Project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MUON_MLIR_LIB_DIALECT_MUONGPU_TRANSFORMS_BUFFERS_H
+#define MUON_MLIR_LIB_DIALECT_MUONGPU_TRANSFORMS_BUFFERS_H
+
+#include "mlir/IR/Value.h"
+#include "llvm/ADT/SmallPtrSet.h"
+
+namespace mlir::muon_gpu {
+
+/// What `value` is a view of: an allocation or an argument. Different ones
+/// share no memory: the runtime refuses buffers that overlap.
+Value getBase(Value value);
+
+/// Whether that is scratch memory, gone after the step.
+bool isScratch(Value base);
+
+/// The bases that an operation and all it contains read and write.
+struct Accesses {
+  llvm::SmallPtrSet<Value, 8> reads, writes;
+
+  explicit Accesses(Operation *op);
+  /// Whether this and `later` cannot change places.
+  bool conflictsWith(const Accesses &later) const;
+};
+
+/// Bytes of global memory that a product or stream has to read and write, each
+/// element of each operand once.
+int64_t getTraffic(Operation *op);
+
+} // namespace mlir::muon_gpu
+
+#endif // MUON_MLIR_LIB_DIALECT_MUONGPU_TRANSFORMS_BUFFERS_H
