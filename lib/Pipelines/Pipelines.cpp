@@ -12,7 +12,6 @@
 #include "mlir/Dialect/Bufferization/Transforms/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
-#include "mlir/Dialect/GPU/Transforms/Passes.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Pass/PassManager.h"
@@ -22,6 +21,7 @@
 #include "muon-mlir/Dialect/Muon/Transforms/Passes.h"
 #include "muon-mlir/Dialect/MuonGPU/Transforms/Passes.h"
 #include "muon-mlir/Report/Passes.h"
+#include "muon-mlir/Target/Passes.h"
 
 using namespace mlir;
 using namespace mlir::muon;
@@ -67,9 +67,12 @@ static void buildStepPhase(OpPassManager &pm) {
   verifyPhase(pm, "step");
 }
 
-static void buildMathPhase(OpPassManager &pm, const PipelineConfig &config) {
+static void buildMathPhase(OpPassManager &pm, bool isGpu,
+                           const PipelineConfig &config) {
   // Before X gets its type, which is that of the products.
-  pm.addPass(createSelectIterationPass());
+  SelectIterationPassOptions select;
+  select.compute = isGpu ? "f16" : "f32";
+  pm.addPass(createSelectIterationPass(select));
   // While updates are one operation each, and all choices are made.
   if (config.report)
     pm.addPass(createReportPass(*config.report));
@@ -166,8 +169,10 @@ static void buildLaunchesPhase(OpPassManager &pm,
   verifyPhase(pm, "launches");
 }
 
-static void buildKernelsPhase(OpPassManager &pm) {
+static void buildKernelsPhase(OpPassManager &pm, const PipelineConfig &config) {
   pm.addPass(createConvertMuonGPUToNVVMPass());
+  if (config.report)
+    pm.addPass(createReportPass(*config.report));
   verifyPhase(pm, "kernels");
 }
 
@@ -179,14 +184,13 @@ static void buildDevicePhase(OpPassManager &pm, const PipelineConfig &config) {
   kernels.addPass(createConvertGpuOpsToNVVMOps());
   kernels.addPass(createArithToLLVMConversionPass());
   kernels.addPass(createReconcileUnrealizedCastsPass());
-  GpuNVVMAttachTargetOptions target;
-  target.chip = config.arch;
-  target.optLevel = 3;
-  pm.addPass(createGpuNVVMAttachTarget(target));
-  GpuModuleToBinaryPassOptions binary;
-  binary.compilationTarget = "isa";
-  pm.addPass(createGpuModuleToBinaryPass(binary));
-  // Only now: there the arena still says how large it is.
+  SerializeKernelsPassOptions serialize;
+  serialize.arch = config.arch;
+  serialize.ptxas = config.ptxas;
+  pm.addPass(createSerializeKernelsPass(serialize));
+  // Registers are known now, and the arena still says how large it is.
+  if (config.report)
+    pm.addPass(createReportPass(*config.report));
   pm.addPass(createLowerEntryPass());
   pm.addPass(createCanonicalizerPass());
   lowerHost(pm);
@@ -198,7 +202,7 @@ static void buildPhase(OpPassManager &pm, Phase phase, bool isGpu,
   case Phase::Step:
     return buildStepPhase(pm);
   case Phase::Math:
-    return buildMathPhase(pm, config);
+    return buildMathPhase(pm, isGpu, config);
   case Phase::Buffers:
     return buildBuffersPhase(pm, config);
   case Phase::Loops:
@@ -206,7 +210,7 @@ static void buildPhase(OpPassManager &pm, Phase phase, bool isGpu,
   case Phase::Launches:
     return buildLaunchesPhase(pm, config);
   case Phase::Kernels:
-    return buildKernelsPhase(pm);
+    return buildKernelsPhase(pm, config);
   case Phase::LLVM:
     return isGpu ? buildDevicePhase(pm, config) : buildLLVMPhase(pm);
   }
@@ -242,6 +246,10 @@ struct TargetPipelineOptions
   Option<std::string> arch{*this, "arch",
                            llvm::cl::desc("Architecture of a GPU"),
                            llvm::cl::init("sm_80")};
+  Option<std::string> ptxas{
+      *this, "ptxas",
+      llvm::cl::desc("Path of ptxas, auto to look for it, or none"),
+      llvm::cl::init("none")};
 };
 } // namespace
 
@@ -252,6 +260,7 @@ static void registerTarget(StringRef name, StringRef description, bool isGpu) {
     PipelineConfig config;
     config.scratchLimit = options.scratchLimit;
     config.arch = options.arch;
+    config.ptxas = options.ptxas;
     std::optional<Phase> to =
         symbolizePhase(isGpu ? getGpuPhases() : getCpuPhases(), options.to);
     // The check of a phase that does not exist says so.

@@ -77,6 +77,8 @@ public:
   LogicalResult describeUpdates();
   /// At the buffers level.
   LogicalResult describeMemory();
+  /// At the kernels level.
+  void describeDevice(ArrayAttr kernels);
 
 private:
   using Group = StepReport::Group;
@@ -91,6 +93,7 @@ private:
                                Value lr);
   LogicalResult addMuonMemory(ApplyOp op);
   LogicalResult addAdamWMemory(AdamWUpdateOp op);
+  void addTotals();
   void addStream(Group &group, Operation *op, StringRef name, ValueRange read,
                  ValueRange written);
 
@@ -388,16 +391,12 @@ LogicalResult Collector::describeMemory() {
     group.memory.reset();
   covered.assign(report.groups.size(), 0);
 
-  StepReport::Totals totals;
   WalkResult result = step.walk([&](Operation *op) {
     LogicalResult added = success();
     if (auto apply = dyn_cast<ApplyOp>(op))
       added = addMuonMemory(apply);
     else if (auto update = dyn_cast<AdamWUpdateOp>(op))
       added = addAdamWMemory(update);
-    else if (auto arena = dyn_cast<ArenaOp>(op))
-      totals.scratchBytes =
-          cast<MemRefType>(arena.getResult().getType()).getNumElements();
     return failed(added) ? WalkResult::interrupt() : WalkResult::advance();
   });
   if (result.wasInterrupted())
@@ -421,16 +420,63 @@ LogicalResult Collector::describeMemory() {
       std::rotate(streams.begin(), look, look + 1);
   }
 
-  for (auto [index, type] : llvm::enumerate(step.getArgumentTypes())) {
-    std::optional<ParameterShape> shape = getParameterShape(type);
-    totals.slots += shape ? shape->members : 1;
+  for (unsigned index : llvm::seq(step.getNumArguments())) {
     auto role = step.getArgAttrOfType<RoleAttr>(index, MuonDialect::kRole);
     if (role && role.getValue() == Role::Weight && report.groups.empty())
       return step.emitOpError("has a weight and no operation that updates it; "
                               "expected IR of level step, math or buffers");
   }
-  report.totals = totals;
+  addTotals();
   return success();
+}
+
+/// The arena and the table of the step.
+void Collector::addTotals() {
+  StepReport::Totals totals;
+  step.walk([&](ArenaOp arena) {
+    totals.scratchBytes =
+        cast<MemRefType>(arena.getResult().getType()).getNumElements();
+  });
+  for (Type type : step.getArgumentTypes()) {
+    std::optional<ParameterShape> shape = getParameterShape(type);
+    totals.slots += shape ? shape->members : 1;
+  }
+  report.totals = totals;
+}
+
+//===----------------------------------------------------------------------===//
+// Kernels level
+//===----------------------------------------------------------------------===//
+
+void Collector::describeDevice(ArrayAttr kernels) {
+  if (!report.device)
+    report.device.emplace();
+  report.device->kernels.clear();
+  for (auto attr : kernels.getAsRange<DictionaryAttr>()) {
+    auto text = [&](StringRef key) {
+      auto value = attr.getAs<StringAttr>(key);
+      return value ? value.str() : std::string();
+    };
+    auto number = [&](StringRef key) -> std::optional<int64_t> {
+      auto value = attr.getAs<IntegerAttr>(key);
+      return value ? std::optional<int64_t>(value.getInt()) : std::nullopt;
+    };
+    StepReport::Kernel kernel;
+    kernel.name = text("name");
+    kernel.phase = text("phase");
+    kernel.arithmetic = text("arithmetic");
+    kernel.launches = number("launches").value_or(0);
+    kernel.blocks = number("blocks").value_or(0);
+    kernel.threads = number("threads").value_or(0);
+    kernel.sharedBytes = number("shared").value_or(0);
+    kernel.registers = number("registers");
+    kernel.spilledBytes = number("spilled");
+    kernel.flops = number("flops").value_or(0);
+    kernel.bytesRead = number("bytes_read").value_or(0);
+    kernel.bytesWritten = number("bytes_written").value_or(0);
+    report.device->kernels.push_back(std::move(kernel));
+  }
+  addTotals();
 }
 
 namespace {
@@ -448,8 +494,12 @@ struct ReportPass : public muon::impl::ReportPassBase<ReportPass> {
     StepReport own;
     Collector collector(step, report ? *report : own);
     bool isBuffers = llvm::all_of(step.getArgumentTypes(), isBuffer);
-    if (failed(isBuffers ? collector.describeMemory()
-                         : collector.describeUpdates()))
+    auto kernels =
+        getOperation()->getAttrOfType<ArrayAttr>(MuonDialect::kKernels);
+    if (kernels)
+      collector.describeDevice(kernels);
+    else if (failed(isBuffers ? collector.describeMemory()
+                              : collector.describeUpdates()))
       return signalPassFailure();
     markAllAnalysesPreserved();
     if (!report)

@@ -178,6 +178,58 @@ static std::string getType(const StepReport::Group &group, StringRef role) {
   return "-";
 }
 
+static std::string formatSeconds(double seconds) {
+  static constexpr StringRef units[] = {"ns", "µs", "ms", "s"};
+  return formatQuantity(seconds * 1e9, 1000, units);
+}
+
+/// The kernels of a GPU, and what bounds their launches together.
+static void printDevice(const StepReport &report, llvm::raw_ostream &os) {
+  const StepReport::Device &device = *report.device;
+  auto formatCountOr = [](std::optional<int64_t> number) {
+    return number ? std::to_string(*number) : "-";
+  };
+  Table table("llrrrrrrrrrrr");
+  table.addRow({"kernel", "phase", "launches", "grid", "block", "shared",
+                "registers", "spilled", "FLOPs", "read", "written", "FLOP/B",
+                "floor"});
+  int64_t launches = 0;
+  double floor = 0;
+  for (const StepReport::Kernel &kernel : device.kernels) {
+    launches += kernel.launches;
+    double bytes = kernel.bytesRead + kernel.bytesWritten;
+    std::string least = "-";
+    if (device.chip) {
+      double seconds = getFloorSeconds(kernel, *device.chip);
+      floor += seconds;
+      least = formatSeconds(seconds);
+    }
+    table.addRow(
+        {kernel.name, kernel.phase, std::to_string(kernel.launches),
+         std::to_string(kernel.blocks), std::to_string(kernel.threads),
+         formatBytes(kernel.sharedBytes), formatCountOr(kernel.registers),
+         kernel.spilledBytes ? formatBytes(*kernel.spilledBytes) : "-",
+         kernel.flops ? formatCount(kernel.flops) : "-",
+         formatBytes(kernel.bytesRead), formatBytes(kernel.bytesWritten),
+         kernel.flops && bytes ? formatCount(kernel.flops / bytes) : "-",
+         least});
+  }
+  os << "\nkernels for " << device.arch << "\n";
+  table.print(os);
+  os << "\n" << launches << " launches, scratch memory ";
+  os << (report.totals ? formatBytes(double(report.totals->scratchBytes)) : "-")
+     << ", limit "
+     << (device.scratchLimit ? formatBytes(double(device.scratchLimit))
+                             : "none")
+     << "\n";
+  if (device.chip)
+    os << "floors of " << device.chip->name << ", " << formatSeconds(floor)
+       << " in all: " << formatCount(device.chip->half)
+       << "FLOP/s in f16 and bf16, " << formatCount(device.chip->tf32)
+       << "FLOP/s in tf32, " << formatCount(device.chip->f32)
+       << "FLOP/s in f32, " << formatCount(device.chip->bandwidth) << "B/s\n";
+}
+
 void mlir::muon::printReportText(const StepReport &report,
                                  llvm::raw_ostream &os) {
   Table updates("rllrllllll");
@@ -245,6 +297,8 @@ void mlir::muon::printReportText(const StepReport &report,
        << sums.members << " tensors or parts of tensors, "
        << llvm::format("%.0f", sums.matrices) << " matrices, "
        << report.totals->slots << " slots\n";
+  if (report.device)
+    printDevice(report, os);
 }
 
 //===----------------------------------------------------------------------===//
@@ -331,6 +385,49 @@ static void printGroup(llvm::json::OStream &json,
   }
 }
 
+static void printKernel(llvm::json::OStream &json,
+                        const StepReport::Kernel &kernel,
+                        const std::optional<Chip> &chip) {
+  json.attribute("name", kernel.name);
+  json.attribute("phase", kernel.phase);
+  json.attribute("arithmetic", kernel.arithmetic);
+  json.attribute("launches", kernel.launches);
+  json.attribute("blocks", kernel.blocks);
+  json.attribute("threads", kernel.threads);
+  json.attribute("shared_bytes", kernel.sharedBytes);
+  if (kernel.registers)
+    json.attribute("registers", *kernel.registers);
+  if (kernel.spilledBytes)
+    json.attribute("spilled_bytes", *kernel.spilledBytes);
+  json.attribute("flops", toJson(kernel.flops));
+  json.attribute("bytes_read", toJson(kernel.bytesRead));
+  json.attribute("bytes_written", toJson(kernel.bytesWritten));
+  if (chip)
+    json.attribute("floor_seconds", getFloorSeconds(kernel, *chip));
+}
+
+static void printDevice(llvm::json::OStream &json,
+                        const StepReport::Device &device) {
+  int64_t launches = 0;
+  for (const StepReport::Kernel &kernel : device.kernels)
+    launches += kernel.launches;
+  json.attribute("arch", device.arch);
+  json.attribute("launches", launches);
+  json.attribute("scratch_limit", device.scratchLimit);
+  if (device.chip)
+    json.attributeObject("chip", [&] {
+      json.attribute("name", device.chip->name);
+      json.attribute("half_flops", toJson(device.chip->half));
+      json.attribute("tf32_flops", toJson(device.chip->tf32));
+      json.attribute("f32_flops", toJson(device.chip->f32));
+      json.attribute("bandwidth", toJson(device.chip->bandwidth));
+    });
+  json.attributeArray("kernels", [&] {
+    for (const StepReport::Kernel &kernel : device.kernels)
+      json.object([&] { printKernel(json, kernel, device.chip); });
+  });
+}
+
 void mlir::muon::printReportJson(const StepReport &report,
                                  llvm::raw_ostream &os) {
   llvm::json::OStream json(os, /*IndentSize=*/2);
@@ -359,6 +456,9 @@ void mlir::muon::printReportJson(const StepReport &report,
         json.attribute("slots", report.totals->slots);
       }
     });
+    if (report.device)
+      json.attributeObject("device",
+                           [&] { printDevice(json, *report.device); });
   });
   json.flush();
   os << "\n";

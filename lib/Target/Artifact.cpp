@@ -10,7 +10,6 @@
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/IR/BuiltinOps.h"
-#include "mlir/Target/LLVM/NVVM/Target.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/GPU/GPUToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
@@ -38,12 +37,12 @@ using namespace mlir::muon;
 static constexpr StringLiteral kEntry = "step";
 
 namespace {
-/// PTX of the kernels of a step.
+/// Code of the kernels of a step: PTX, and maybe a cubin.
 struct DeviceCode {
   std::string arch;
   /// Of the PTX ISA, times ten.
   int64_t isa = 0;
-  StringRef text;
+  StringRef ptx, cubin;
 };
 } // namespace
 
@@ -53,17 +52,21 @@ static FailureOr<std::optional<DeviceCode>> findDeviceCode(ModuleOp module) {
   if (binaries.empty())
     return std::optional<DeviceCode>();
   gpu::BinaryOp binary = binaries.front();
-  if (binaries.size() != 1 || binary.getObjects().size() != 1)
-    return binary.emitError("expected one binary with one object");
-  auto object = cast<gpu::ObjectAttr>(binary.getObjects()[0]);
-  auto target = dyn_cast<NVVM::NVVMTargetAttr>(object.getTarget());
-  if (!target || object.getFormat() != gpu::CompilationTarget::Assembly)
-    return binary.emitError("expected PTX, found another kind of object");
+  if (binaries.size() != 1)
+    return binary.emitError("expected one binary");
   DeviceCode code;
-  code.arch = target.getChip().str();
-  code.text = object.getObject().getValue().rtrim('\0');
+  for (auto object : binary.getObjects().getAsRange<gpu::ObjectAttr>()) {
+    auto target = dyn_cast<NVVM::NVVMTargetAttr>(object.getTarget());
+    bool isPtx = object.getFormat() == gpu::CompilationTarget::Assembly;
+    StringRef &text = isPtx ? code.ptx : code.cubin;
+    if (!target || !text.empty() ||
+        (!isPtx && object.getFormat() != gpu::CompilationTarget::Binary))
+      return binary.emitError("expected PTX and at most one cubin");
+    code.arch = target.getChip().str();
+    text = object.getObject().getValue();
+  }
   auto [major, minor] =
-      code.text.split(".version ").second.split('\n').first.trim().split('.');
+      code.ptx.split(".version ").second.split('\n').first.trim().split('.');
   int64_t first, second;
   if (major.getAsInteger(10, first) || minor.getAsInteger(10, second))
     return binary.emitError("expected PTX with a version");
@@ -94,11 +97,19 @@ completeManifest(ModuleOp module, const CpuTarget &target,
     llvm::json::Object &device = *manifest.getObject("device");
     device["arch"] = code->arch;
     device["isa"] = code->isa;
-    device["code"] = llvm::json::Array{
-        llvm::json::Object{{"kind", "ptx"},
-                           {"arch", code->arch},
-                           {"offset", 0},
-                           {"bytes", static_cast<int64_t>(code->text.size())}}};
+    llvm::json::Array list;
+    int64_t offset = 0;
+    for (auto [kind, text] : {std::pair<StringRef, StringRef>{"ptx", code->ptx},
+                              {"cubin", code->cubin}}) {
+      int64_t bytes = text.size();
+      if (bytes)
+        list.push_back(llvm::json::Object{{"kind", kind},
+                                          {"arch", code->arch},
+                                          {"offset", offset},
+                                          {"bytes", bytes}});
+      offset += bytes;
+    }
+    device["code"] = std::move(list);
   }
   manifest["arch"] = target.arch;
   manifest["cpu"] = target.cpu;
@@ -214,7 +225,7 @@ LogicalResult muon::writeArtifact(ModuleOp module, const CpuTarget &target,
   if (failed(manifest))
     return failure();
   // What the host's code contains of it is data.
-  std::string text = *code ? (*code)->text.str() : "";
+  std::string text = *code ? ((*code)->ptx + (*code)->cubin).str() : "";
   for (auto binary : llvm::make_early_inc_range(module.getOps<gpu::BinaryOp>()))
     binary.erase();
 
@@ -269,5 +280,4 @@ void muon::registerArtifactTranslations(DialectRegistry &registry) {
   registerLLVMDialectTranslation(registry);
   registerGPUDialectTranslation(registry);
   registerNVVMDialectTranslation(registry);
-  NVVM::registerNVVMTargetInterfaceExternalModels(registry);
 }

@@ -64,6 +64,18 @@ struct Options {
       cl::desc("Write what the step does and what it takes: JSON if the name "
                "ends in .json, otherwise text; - for text on standard output"),
       cl::value_desc("file"), cl::cat(category)};
+  cl::opt<std::string> chip{
+      "chip",
+      cl::desc("GPU whose floors the report tells, such as H200; unless given, "
+               "one of the target's architecture"),
+      cl::cat(category)};
+  cl::opt<std::string> ptxas{
+      "ptxas",
+      cl::desc(
+          "For a GPU: path of the ptxas that adds a cubin to the PTX; auto "
+          "to look for one, none for PTX alone. With --compile-to, none "
+          "unless given"),
+      cl::value_desc("path"), cl::init("auto"), cl::cat(category)};
   cl::opt<std::string> remarksFilter{
       "remarks-filter",
       cl::desc("Show the remarks of the passes whose names match"),
@@ -110,17 +122,17 @@ static bool isSameFile(StringRef lhs, StringRef rhs) {
   return resolve(lhs) == resolve(rhs);
 }
 
-static llvm::Error checkReport(const Options &options, Phase last) {
+static llvm::Error checkReport(const Options &options, Phase last, bool isGpu) {
   if (!options.report.getNumOccurrences())
     return llvm::Error::success();
   if (options.report.empty())
     return llvm::createStringError(
         "--report expected the name of a file, or - for standard output");
-  if (last < Phase::Buffers)
+  if (last < (isGpu ? Phase::Kernels : Phase::Buffers))
     return llvm::createStringError(
-        "--report tells about memory, which is known from level buffers on; "
-        "found --compile-to=" +
-        options.compileTo);
+        Twine("--report tells about memory, which is known from level ") +
+        (isGpu ? "kernels" : "buffers") +
+        " on; found --compile-to=" + options.compileTo);
   if (isSameFile(options.report, options.output))
     return llvm::createStringError("--report and -o name the same file, '" +
                                    options.output + "'");
@@ -139,7 +151,8 @@ static llvm::Error writeReport(const Options &options,
 
 /// Everything after the command line. Returns the exit code.
 static int compile(llvm::SourceMgr &sourceMgr, const Options &options,
-                   Phase last, PipelineConfig config, const CpuTarget &target) {
+                   Phase last, const PipelineConfig &config,
+                   const StepReport &report, const CpuTarget &target) {
   DialectRegistry registry;
   registerCompilerDialects(registry);
   MLIRContext context(registry, MLIRContext::Threading::DISABLED);
@@ -169,9 +182,6 @@ static int compile(llvm::SourceMgr &sourceMgr, const Options &options,
   if (failed(applyPassManagerCLOptions(pm)))
     return 1;
   pm.enableTiming(timingScope);
-  StepReport report;
-  if (options.report.getNumOccurrences())
-    config.report = &report;
   if (options.target == "cpu")
     buildCpuPipeline(pm, Phase::Step, last, config);
   else
@@ -225,9 +235,16 @@ int mlir::muon::compileMain(int argc, char **argv) {
   if (isGpu && (!arch || *arch < 80))
     return fail("unknown target '" + options.target +
                 "', expected cpu, or sm_80 or a later architecture of GPUs");
-  if (isGpu && options.report.getNumOccurrences())
-    return fail("--report tells about the CPU only; found --target=" +
-                options.target);
+  std::optional<Chip> chip = getChipOf(options.target);
+  if (options.chip.getNumOccurrences()) {
+    chip = findChip(options.chip);
+    auto names = llvm::map_range(
+        getChips(), [](const Chip &known) { return StringRef(known.name); });
+    if (!isGpu || !chip)
+      return fail("--chip expected " + llvm::join(names, ", ") +
+                  (isGpu ? "" : " with a GPU as target") + ", found '" +
+                  options.chip + "'");
+  }
   Phase last = Phase::LLVM;
   if (!options.compileTo.empty()) {
     std::optional<Phase> phase = symbolizePhase(
@@ -242,15 +259,23 @@ int mlir::muon::compileMain(int argc, char **argv) {
                 "is printed with --compile-to");
   }
 
-  if (llvm::Error error = checkReport(options, last))
+  if (llvm::Error error = checkReport(options, last, isGpu))
     return reportError(kTool, std::move(error));
   PipelineConfig config;
   llvm::Expected<int64_t> limit = parseBytes(options.scratchLimit);
   if (!limit)
     return reportError(kTool, limit.takeError());
   config.scratchLimit = *limit;
-  if (isGpu)
+  StepReport report;
+  if (options.report.getNumOccurrences())
+    config.report = &report;
+  if (isGpu) {
     config.arch = options.target;
+    // IR is the same on every machine, unless asked otherwise.
+    if (options.compileTo.empty() || options.ptxas.getNumOccurrences())
+      config.ptxas = options.ptxas;
+    report.device = {options.target, chip, *limit, {}};
+  }
   std::string reason;
   if (options.remarksFilter.getNumOccurrences() &&
       !llvm::Regex(options.remarksFilter).isValid(reason))
@@ -267,6 +292,7 @@ int mlir::muon::compileMain(int argc, char **argv) {
     return reportError(kTool, buffer.takeError());
   llvm::SourceMgr sourceMgr;
   sourceMgr.AddNewSourceBuffer(std::move(*buffer), llvm::SMLoc());
-  return runWithLargeStack(
-      [&] { return compile(sourceMgr, options, last, config, *target); });
+  return runWithLargeStack([&] {
+    return compile(sourceMgr, options, last, config, report, *target);
+  });
 }

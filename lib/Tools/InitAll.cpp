@@ -19,6 +19,7 @@
 #include "muon-mlir/Pipelines/Pipelines.h"
 #include "muon-mlir/Report/Passes.h"
 #include "muon-mlir/Target/Artifact.h"
+#include "muon-mlir/Target/Passes.h"
 
 using namespace mlir;
 
@@ -32,6 +33,7 @@ void mlir::muon::registerMuonPasses() {
   registerMuonConversionPasses();
   muon_gpu::registerMuonGPUTransformsPasses();
   registerMuonReportPasses();
+  registerMuonTargetPasses();
   registerPipelines();
 }
 

@@ -46,6 +46,9 @@ struct PipelineConfig {
   int64_t scratchLimit = 0;
   /// Architecture of GPUs, such as sm_80; not for the CPU.
   std::string arch = "sm_80";
+  /// For GPUs: path of the ptxas that makes a cubin, `auto` to look for one, or
+  /// `none`.
+  std::string ptxas = "none";
   /// What to tell about the step, or null; outlives the pipeline.
   StepReport *report = nullptr;
 };

@@ -17,7 +17,8 @@ def ReportPass : Pass<"muon-report", "::mlir::ModuleOp"> {
     Prints what docs/report.md describes, as far as the level of the IR tells:
     optimizers, types, iterations and FLOPs from the step level (after
     muon-select-iteration); bytes, scratch memory and passes from the buffers
-    level (after muon-plan-arena). `muon-compile --report` does both.
+    level (after muon-plan-arena); kernels and launches from the kernels level.
+    `muon-compile --report` does all of it.
   }];
   let options = [Option<"json", "json", "bool", "false", "Print JSON">];
 }

@@ -13,6 +13,8 @@
 #ifndef MUON_MLIR_REPORT_STEPREPORT_H
 #define MUON_MLIR_REPORT_STEPREPORT_H
 
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/StringRef.h"
 #include "llvm/Support/raw_ostream.h"
 #include <cstdint>
 #include <optional>
@@ -21,6 +23,27 @@
 #include <vector>
 
 namespace mlir::muon {
+
+/// A GPU, for floors: the peaks of its data sheet.
+struct Chip {
+  const char *name;
+  /// The number in sm_N.
+  unsigned arch;
+  /// FLOP/s of dense products in f16 and bf16, in tf32, and in f32 without
+  /// tensor cores.
+  double half, tf32, f32;
+  /// Bytes per second of memory.
+  double bandwidth;
+};
+
+/// The chips that are known.
+llvm::ArrayRef<Chip> getChips();
+
+/// The chip with that name; none if there is none.
+std::optional<Chip> findChip(llvm::StringRef name);
+
+/// The first chip of an architecture such as sm_80.
+std::optional<Chip> getChipOf(llvm::StringRef arch);
 
 /// FLOPs, bytes and sums are doubles: exact below 2^53, and without overflow
 /// above.
@@ -72,15 +95,47 @@ struct StepReport {
     unsigned weightArgument = 0;
   };
 
-  /// Of the whole step; known at the buffers level.
+  /// Of the whole step; known at the buffers level, for a GPU at the kernels
+  /// level.
   struct Totals {
     int64_t scratchBytes = 0;
     int64_t slots = 0;
   };
 
+  /// A kernel, and all its launches in a step together.
+  struct Kernel {
+    std::string name, phase;
+    /// What its products multiply: "bf16", "f16", "tf32", "f32", or "none".
+    std::string arithmetic;
+    int64_t launches = 0;
+    /// Thread blocks of the largest launch, and threads of one.
+    int64_t blocks = 0, threads = 0;
+    /// Bytes of dynamic shared memory of a block.
+    int64_t sharedBytes = 0;
+    /// Of a thread, and bytes it spills, as ptxas counts them; absent without.
+    std::optional<int64_t> registers, spilledBytes;
+    /// Of whole tiles, and of every element of every operand once.
+    double flops = 0, bytesRead = 0, bytesWritten = 0;
+  };
+
+  /// What the code for a GPU does; known at the kernels level.
+  struct Device {
+    std::string arch;
+    /// Absent if no chip has that architecture and none was named.
+    std::optional<Chip> chip;
+    /// 0 for none.
+    int64_t scratchLimit = 0;
+    std::vector<Kernel> kernels;
+  };
+
   std::vector<Group> groups;
   std::optional<Totals> totals;
+  std::optional<Device> device;
 };
+
+/// Seconds that `chip` needs for a kernel at least: to multiply, or to move
+/// what it has to read and write, whichever takes longer.
+double getFloorSeconds(const StepReport::Kernel &kernel, const Chip &chip);
 
 /// For people: aligned tables. Of many names, the first and their number.
 void printReportText(const StepReport &report, llvm::raw_ostream &os);

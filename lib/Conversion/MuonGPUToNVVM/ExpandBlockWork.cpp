@@ -61,10 +61,16 @@ namespace {
 class BlockWork {
 public:
   BlockWork(const Code &code, ::mlir::gpu::GPUFuncOp kernel,
-            const llvm::MapVector<Value, Value> &addresses)
-      : code(code), arith{code.b, code.loc}, kernel(kernel),
-        addresses(addresses), thread(code.to64(code.threadId())),
-        isFirst(code.equal(thread, 0)) {}
+            const DenseMap<Value, OperandRef> &operands)
+      : code(code), arith{code.b, code.loc}, kernel(kernel), operands(operands),
+        thread(code.to64(code.threadId())), isFirst(code.equal(thread, 0)) {}
+
+  /// Finds out where `buffers` are, for what is built from here on. To know all
+  /// addresses from the start would take more registers than there are.
+  void locate(ValueRange buffers) {
+    for (Value buffer : buffers)
+      addresses[buffer] = createAddress(code, kernel, operands.lookup(buffer));
+  }
 
   void build(ReduceOp op);
   void build(UnitOp op);
@@ -101,13 +107,15 @@ private:
   Value sumPartials(Value partials, Value lane, int64_t lanes,
                     int64_t count) const;
   Value sumOverWarp(Value value) const;
+  void reduceThroughShared(ReduceOp op, int64_t count);
   Totals sumPiece(ArrayRef<Segment> piece, Totals totals);
   Value sumInOrder(Value total, int64_t begin, int64_t size) const;
 
   const Code &code;
   Arith arith;
   ::mlir::gpu::GPUFuncOp kernel;
-  const llvm::MapVector<Value, Value> &addresses;
+  const DenseMap<Value, OperandRef> &operands;
+  DenseMap<Value, Value> addresses;
   Value thread, isFirst;
   Value shared;
 };
@@ -186,11 +194,51 @@ Value BlockWork::sumOverWarp(Value value) const {
   return value;
 }
 
+/// Adds `count` partials for each sum, one thread for each. If a thread read
+/// its own from global memory, those of a warp would be in a sector each.
+void BlockWork::reduceThroughShared(ReduceOp op, int64_t count) {
+  Value numbers = getShared();
+  Value numSums = code.c64(getCount(op.getSums()));
+  int64_t room = kSharedNumbers / count;
+  auto forEach = [&](Value size, function_ref<void(Value)> body) {
+    code.loop(thread, size, code.c64(kBlockWorkThreads), {},
+              [&](Value index, ValueRange) {
+                body(index);
+                return SmallVector<Value>();
+              });
+  };
+  code.loop(code.c64(0), numSums, code.c64(room), {},
+            [&](Value begin, ValueRange) {
+              Value size = code.min(code.sub(numSums, begin), code.c64(room));
+              Value partials = place(op.getPartials(), code.mul(begin, count));
+              forEach(code.mul(size, count), [&](Value index) {
+                Value offset = code.mul(index, 8);
+                Value number = code.load(code.f64(), code.at(partials, offset));
+                code.store(number, code.at(numbers, offset));
+              });
+              code.barrier();
+              forEach(size, [&](Value index) {
+                Value own = code.at(numbers, code.mul(index, count * 8));
+                Value sum = sumPartials(own, code.c64(0), 1, count);
+                Value scale =
+                    code.constant(code.f64(), op.getScale().convertToDouble());
+                code.store(code.mul(sum, scale),
+                           place(op.getSums(), code.add(begin, index)));
+              });
+              code.barrier();
+              return SmallVector<Value>();
+            });
+}
+
 void BlockWork::build(ReduceOp op) {
   int64_t numSums = getCount(op.getSums());
   int64_t count = getCount(op.getPartials()) / numSums;
   double scale = op.getScale().convertToDouble();
   int64_t lanes = getLanes(count);
+  // For few sums the barriers would take longer.
+  constexpr int64_t kManySums = 8;
+  if (lanes == 1 && count > 1 && numSums > kManySums)
+    return reduceThroughShared(op, count);
   bool isBlock = lanes == kBlockWorkThreads;
   Value scratch = isBlock ? getShared() : Value();
   Value first = code.div(thread, lanes), lane = code.rem(thread, lanes);
@@ -323,6 +371,7 @@ BlockWork::Totals BlockWork::sumPiece(ArrayRef<Segment> piece, Totals totals) {
   SmallVector<std::pair<Value, int64_t>> sources;
   int64_t count = 0;
   for (const Segment &segment : piece) {
+    locate(segment.list);
     sources.emplace_back(
         code.at(addresses.lookup(segment.list), (segment.begin - count) * 8),
         count + segment.size);
@@ -389,6 +438,9 @@ void BlockWork::build(LookOp op) {
   if (!piece.empty())
     totals = sumPiece(piece, totals);
   code.ifThen(isFirst, [&] {
+    locate(op.getLimit());
+    locate(op.getOk());
+    locate(op.getClip());
     Value limit;
     if (!op.getLimit().empty())
       limit = load(code.f32(), op.getLimit().front());
@@ -426,30 +478,33 @@ muon_gpu::expandBlockWork(LaunchOp launch, ::mlir::gpu::GPUFuncOp kernel,
 
   OpBuilder b = OpBuilder::atBlockEnd(&kernel.getBody().front());
   Code code(b, launch.getLoc());
-  llvm::MapVector<Value, Value> addresses;
-  auto addAddress = [&](Value buffer) {
-    if (!addresses.contains(buffer))
-      addresses[buffer] = createAddress(code, kernel, locate(buffer));
+  DenseMap<Value, OperandRef> operands;
+  auto addOperand = [&](Value buffer) {
+    if (!operands.contains(buffer))
+      operands[buffer] = locate(buffer);
   };
   if (Value flag = launch.getWhen())
-    addAddress(flag);
+    addOperand(flag);
   for (Operation &op : launch.getBody().front())
-    llvm::for_each(op.getOperands(), addAddress);
+    llvm::for_each(op.getOperands(), addOperand);
 
-  BlockWork work(code, kernel, addresses);
+  BlockWork work(code, kernel, operands);
   auto buildAll = [&] {
     bool isLater = false;
     for (Operation &op : launch.getBody().front()) {
       if (isLater)
         code.barrier();
       isLater = true;
+      if (!isa<LookOp>(op))
+        work.locate(op.getOperands());
       llvm::TypeSwitch<Operation *>(&op)
           .Case<ReduceOp, UnitOp, BiasCorrectionOp, NormalizeOp, AdvanceOp,
                 LookOp>([&](auto known) { work.build(known); });
     }
   };
   if (Value flag = launch.getWhen()) {
-    Value byte = code.load(b.getI8Type(), addresses.lookup(flag));
+    Value byte = code.load(b.getI8Type(),
+                           createAddress(code, kernel, operands.lookup(flag)));
     Value none = arith::ConstantIntOp::create(b, code.loc, 0, 8);
     Value isSet = code.compare(arith::CmpIPredicate::ne, byte, none);
     // The work may change the flag, and all threads have to see the same.

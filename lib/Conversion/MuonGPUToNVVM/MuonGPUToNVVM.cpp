@@ -16,6 +16,7 @@
 #include "mlir/Interfaces/ViewLikeInterface.h"
 #include "muon-mlir/Conversion/Passes.h"
 #include "muon-mlir/Dialect/MuonGPU/Transforms/KernelKey.h"
+#include "muon-mlir/Dialect/MuonGPU/Transforms/Work.h"
 #include "llvm/ADT/StringMap.h"
 
 namespace mlir::muon {
@@ -120,6 +121,18 @@ private:
   DenseMap<Value, int64_t> slots;
 };
 
+/// A kernel, and what all its launches in a step take together.
+struct KernelInfo {
+  StringAttr name, phase;
+  KernelShape shape;
+  StringRef arithmetic = "none";
+  int64_t launches = 0, blocks = 0, flops = 0;
+  Traffic traffic;
+
+  void addLaunch(LaunchOp launch, int64_t blocks);
+  Attribute toAttribute() const;
+};
+
 struct ConvertMuonGPUToNVVMPass
     : public muon::impl::ConvertMuonGPUToNVVMPassBase<
           ConvertMuonGPUToNVVMPass> {
@@ -138,7 +151,10 @@ struct ConvertMuonGPUToNVVMPass
         return signalPassFailure();
     addTable();
     finish();
-    getOperation()->setAttr(MuonDialect::kKernels, b.getArrayAttr(kernels));
+    SmallVector<Attribute> attributes;
+    for (const KernelInfo &kernel : kernels)
+      attributes.push_back(kernel.toAttribute());
+    getOperation()->setAttr(MuonDialect::kKernels, b.getArrayAttr(attributes));
   }
 
 private:
@@ -146,7 +162,7 @@ private:
   FailureOr<int64_t> getKernel(LaunchOp launch, WorkOpInterface work);
   int64_t addKernel(LaunchOp launch, ::mlir::gpu::GPUFuncOp kernel,
                     KernelShape shape);
-  std::string getName(LaunchOp launch) {
+  std::string makeName(LaunchOp launch) {
     StringRef phase = launch.getPhase();
     return ((phase.empty() ? StringRef("work") : phase) + "_" +
             Twine(kernels.size()))
@@ -157,24 +173,64 @@ private:
 
   ::mlir::gpu::GPUModuleOp module;
   llvm::StringMap<int64_t> kernelIds;
-  SmallVector<Attribute> kernels;
+  SmallVector<KernelInfo> kernels;
   SmallVector<int64_t> table;
   bool usesShared = false;
 };
 
 } // namespace
 
+/// What the products of a launch multiply.
+static StringRef getArithmetic(LaunchOp launch) {
+  auto product = dyn_cast<MatmulOp>(launch.getBody().front().front());
+  if (!product)
+    return "none";
+  if (product.getTf32())
+    return "tf32";
+  Type type = getMatrices(product.getLhs().getType())->elementType;
+  return type.isF32() ? "f32" : type.isBF16() ? "bf16" : "f16";
+}
+
+void KernelInfo::addLaunch(LaunchOp launch, int64_t launchBlocks) {
+  int64_t trips = 1;
+  for (Operation *op = launch; (op = op->getParentOp());)
+    if (auto loop = dyn_cast<scf::ForOp>(op))
+      if (std::optional<APInt> count = loop.getStaticTripCount())
+        trips *= count->getSExtValue();
+  arithmetic = getArithmetic(launch);
+  launches += trips;
+  blocks = std::max(blocks, launchBlocks);
+  for (Operation &op : launch.getBody().front()) {
+    if (auto product = dyn_cast<MatmulOp>(op))
+      flops += trips * getTileFlops(product);
+    Traffic more = getTraffic(&op);
+    traffic.read += trips * more.read;
+    traffic.written += trips * more.written;
+  }
+}
+
+Attribute KernelInfo::toAttribute() const {
+  Builder b(name.getContext());
+  auto number = [&](StringRef key, int64_t value) {
+    return b.getNamedAttr(key, b.getI64IntegerAttr(value));
+  };
+  return b.getDictionaryAttr(
+      {b.getNamedAttr("name", name), b.getNamedAttr("phase", phase),
+       number("threads", shape.threads), number("shared", shape.sharedBytes),
+       b.getNamedAttr("arithmetic", b.getStringAttr(arithmetic)),
+       number("launches", launches), number("blocks", blocks),
+       number("flops", flops), number("bytes_read", traffic.read),
+       number("bytes_written", traffic.written)});
+}
+
 int64_t ConvertMuonGPUToNVVMPass::addKernel(LaunchOp launch,
                                             ::mlir::gpu::GPUFuncOp kernel,
                                             KernelShape shape) {
-  Builder b(&getContext());
-  auto number = [&](StringRef name, int64_t value) {
-    return b.getNamedAttr(name, b.getI64IntegerAttr(value));
-  };
-  kernels.push_back(b.getDictionaryAttr(
-      {b.getNamedAttr("name", kernel.getNameAttr()),
-       b.getNamedAttr("phase", launch.getPhaseAttr()),
-       number("threads", shape.threads), number("shared", shape.sharedBytes)}));
+  KernelInfo info;
+  info.name = kernel.getNameAttr();
+  info.phase = launch.getPhaseAttr();
+  info.shape = shape;
+  kernels.push_back(info);
   usesShared |= shape.sharedBytes != 0;
   return kernels.size() - 1;
 }
@@ -192,7 +248,7 @@ FailureOr<int64_t> ConvertMuonGPUToNVVMPass::getKernel(LaunchOp launch,
     return failure();
   KernelShape shape = product ? getShape(product) : getShape(stream);
   ::mlir::gpu::GPUFuncOp kernel =
-      createKernel(module, op->getLoc(), getName(launch), shape.threads);
+      createKernel(module, op->getLoc(), makeName(launch), shape.threads);
   if (product)
     expandMatmul(product, hasCondition, kernel, kTableName);
   else
@@ -218,7 +274,7 @@ LogicalResult ConvertMuonGPUToNVVMPass::convert(LaunchOp launch) {
   int64_t kernel, first = table.size(), blocks = 0, count = 0;
   if (muon_gpu::isBlockWork(&body.front())) {
     ::mlir::gpu::GPUFuncOp function = createKernel(
-        module, launch.getLoc(), getName(launch), kBlockWorkThreads);
+        module, launch.getLoc(), makeName(launch), kBlockWorkThreads);
     if (failed(expandBlockWork(launch, function, locate)) || isWrong)
       return failure();
     kernel = addKernel(launch, function, {kBlockWorkThreads, 0});
@@ -256,6 +312,7 @@ LogicalResult ConvertMuonGPUToNVVMPass::convert(LaunchOp launch) {
   if (table.size() > static_cast<size_t>(std::numeric_limits<int32_t>::max()))
     return launch.emitOpError("does not fit into the table of problems");
 
+  kernels[kernel].addLaunch(launch, blocks);
   OpBuilder b(launch);
   Code code(b, launch.getLoc());
   Value offset = Locator::getLoopOffset(launch);

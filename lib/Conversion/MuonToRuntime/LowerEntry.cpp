@@ -159,13 +159,12 @@ llvm::json::Object ManifestBuilder::finish(int64_t numSlots,
   llvm::json::Array list;
   for (auto kernel : kernels.getAsRange<DictionaryAttr>()) {
     llvm::json::Object object;
-    for (NamedAttribute field : kernel) {
-      if (auto text = dyn_cast<StringAttr>(field.getValue()))
-        object[field.getName().str()] = text.str();
-      else
-        object[field.getName().str()] =
-            cast<IntegerAttr>(field.getValue()).getInt();
-    }
+    for (StringRef key : {"name", "phase"})
+      if (auto text = kernel.getAs<StringAttr>(key))
+        object[key] = text.str();
+    for (StringRef key : {"threads", "shared", "registers"})
+      if (auto number = kernel.getAs<IntegerAttr>(key))
+        object[key] = number.getInt();
     list.push_back(std::move(object));
   }
   // Kernels access 16 bytes at a time.

@@ -4,6 +4,7 @@ describe, and against themselves.
   check-report.py keys DOC REPORT...         DOC lists all keys of the reports
                                              and no others
   check-report.py step REPORT ARTIFACT IR    IR: the same step, at level buffers
+  check-report.py gpu REPORT IR              IR: the same step, at level launches
 """
 
 import json
@@ -27,7 +28,7 @@ def get_keys(value, path=""):
 
 def check_keys(document, *reports):
     text = pathlib.Path(document).read_text()
-    documented = set(re.findall(r"^\| `([a-z_.\[\]]+)` \|", text, re.M))
+    documented = set(re.findall(r"^\| `([a-z0-9_.\[\]]+)` \|", text, re.M))
     found = set().union(*(get_keys(json.loads(pathlib.Path(r).read_text())) for r in reports))
     for key in sorted(found - documented):
         print(f"in a report, not in the document: {key}")
@@ -146,6 +147,59 @@ def check_step(report_path, artifact, ir_path):
     return not problems
 
 
+def get_tile_flops(op):
+    """Of the tiles that a muon_gpu.matmul computes, those at an edge whole."""
+    tile = {key: int(value) for key, value in re.findall(r"\b([mnk]) = (\d+)", op)}
+    batch, *left = [int(d) for d in re.search(r"lhs\(.*?: \D*((?:\d+x)+)", op)[1][:-1].split("x")]
+    right = [int(d) for d in re.search(r"rhs\(.*?: \D*((?:\d+x)+)", op)[1][:-1].split("x")][1:]
+    m, k = left[::-1] if "lhs_transposed" in op else left
+    n = right[0] if "rhs_transposed" in op else right[1]
+    rows, cols = math.ceil(m / tile["m"]), math.ceil(n / tile["n"])
+    tiles = rows * (rows + 1) // 2 if "symmetric" in op else rows * cols
+    return batch * tiles * 2 * tile["m"] * tile["n"] * math.ceil(k / tile["k"]) * tile["k"]
+
+
+def check_gpu(report_path, ir_path):
+    report = json.loads(pathlib.Path(report_path).read_text())
+    ir = pathlib.Path(ir_path).read_text()
+    problems = []
+
+    def expect(what, found, wanted):
+        if found != wanted:
+            problems.append(f"{what}: expected {wanted}, found {found}")
+
+    # A product's head and the attributes behind its region.
+    products = re.findall(r"(muon_gpu\.matmul.*?)\{\n.*?\n *\} \{(.*?)\n", ir, re.S)
+    kernels = report["device"]["kernels"]
+    expect("flops", sum(k["flops"] for k in kernels), sum(get_tile_flops(a + b) for a, b in products))
+    trips = 0
+    stack = []
+    for line in ir.splitlines():
+        indent = len(line) - len(line.lstrip())
+        stack = [entry for entry in stack if entry[0] < indent]
+        if loop := re.search(r"scf\.for .* = (%\S+) to (%\S+) step (%\S+)", line):
+            values = [
+                int(re.search(rf"{name} = arith.constant (\d+) : index", ir)[1])
+                for name in loop.groups()
+            ]
+            stack.append((indent, len(range(*values))))
+        if "muon_gpu.launch" in line:
+            trips += math.prod(count for _, count in stack)
+    expect("launches", report["device"]["launches"], trips)
+    expect("launches", sum(k["launches"] for k in kernels), trips)
+    arena = re.search(r"muon\.arena : memref<(\d+)xi8>", ir)
+    expect("scratch", report["totals"]["scratch_bytes"], int(arena[1]))
+    chip = report["device"]["chip"]
+    for kernel in kernels:
+        peak = {"f32": "f32_flops", "tf32": "tf32_flops"}.get(kernel["arithmetic"], "half_flops")
+        moved = (kernel["bytes_read"] + kernel["bytes_written"]) / chip["bandwidth"]
+        least = max(kernel["flops"] / chip[peak], moved)
+        if not math.isclose(kernel["floor_seconds"], least, rel_tol=1e-9):
+            problems.append(f"{kernel['name']}: floor {kernel['floor_seconds']}, not {least}")
+    print("\n".join(problems) or f"{trips} launches hold")
+    return not problems
+
+
 if __name__ == "__main__":
-    check = {"keys": check_keys, "step": check_step}[sys.argv[1]]
+    check = {"keys": check_keys, "step": check_step, "gpu": check_gpu}[sys.argv[1]]
     sys.exit(0 if check(*sys.argv[2:]) else 1)

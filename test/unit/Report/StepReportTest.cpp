@@ -265,4 +265,85 @@ TEST(StepReportTest, TextOfQuantities) {
   EXPECT_EQ(print(1.5e22, 0x1p75), "15000 E, 32768 EiB");
 }
 
+StepReport::Device makeDevice() {
+  StepReport::Kernel product;
+  product.name = "product_1";
+  product.phase = "product";
+  product.arithmetic = "tf32";
+  product.launches = 3;
+  product.blocks = 700;
+  product.threads = 128;
+  product.sharedBytes = 49152;
+  product.registers = 128;
+  product.spilledBytes = 16;
+  product.flops = 156e6;
+  product.bytesRead = 1000;
+  product.bytesWritten = 560;
+  StepReport::Kernel stream;
+  stream.name = "stream_0";
+  stream.phase = "stream";
+  stream.arithmetic = "none";
+  stream.launches = 2;
+  stream.blocks = 5;
+  stream.threads = 256;
+  stream.bytesRead = 2.039e9;
+  return {"sm_80", findChip("A100"), 0, {stream, product}};
+}
+
+TEST(StepReportTest, TextOfKernels) {
+  StepReport report;
+  report.device = makeDevice();
+  report.totals = {2048, 7};
+  std::string text = printText(report);
+  StringRef kernels = StringRef(text).split("kernels for sm_80\n").second;
+  EXPECT_EQ(squeeze(getLine(kernels, "stream_0")),
+            "stream_0 stream 2 5 256 0 B - - - 1.90 GiB 0 B - 1.00 ms");
+  EXPECT_EQ(squeeze(getLine(kernels, "product_1")),
+            "product_1 product 3 700 128 48.0 KiB 128 16 B 156 M 1000 B 560 B "
+            "100 K 1.00 µs");
+  EXPECT_NE(text.find("5 launches, scratch memory 2.00 KiB, limit none\n"),
+            std::string::npos);
+  EXPECT_NE(text.find("floors of A100, 1.00 ms in all: 312 TFLOP/s"),
+            std::string::npos);
+}
+
+TEST(StepReportTest, TextOfKernelsWithoutChip) {
+  StepReport report;
+  report.device = makeDevice();
+  report.device->chip.reset();
+  report.device->scratchLimit = 4096;
+  std::string text = printText(report);
+  EXPECT_NE(text.find("scratch memory -, limit 4.00 KiB\n"), std::string::npos);
+  EXPECT_EQ(text.find("floors"), std::string::npos);
+}
+
+TEST(StepReportTest, Chips) {
+  EXPECT_FALSE(findChip("a100"));
+  for (const Chip &chip : getChips()) {
+    EXPECT_EQ(findChip(chip.name)->name, chip.name);
+    EXPECT_LT(chip.f32, chip.tf32);
+    EXPECT_LT(chip.tf32, chip.half);
+  }
+  EXPECT_STREQ(getChipOf("sm_80")->name, "A100");
+  EXPECT_STREQ(getChipOf("sm_90a")->name, "H100");
+  EXPECT_FALSE(getChipOf("sm_120"));
+  EXPECT_FALSE(getChipOf("cpu"));
+}
+
+TEST(StepReportTest, FloorIsTheLongerOfWorkAndTraffic) {
+  Chip chip{"x", 0, 1000, 100, 10, 1};
+  StepReport::Kernel kernel;
+  kernel.flops = 2000;
+  kernel.bytesRead = 1;
+  for (auto [arithmetic, seconds] : {std::pair<const char *, double>{"f16", 2},
+                                     {"bf16", 2},
+                                     {"tf32", 20},
+                                     {"f32", 200}}) {
+    kernel.arithmetic = arithmetic;
+    EXPECT_EQ(getFloorSeconds(kernel, chip), seconds);
+  }
+  kernel.bytesWritten = 299;
+  EXPECT_EQ(getFloorSeconds(kernel, chip), 300);
+}
+
 } // namespace

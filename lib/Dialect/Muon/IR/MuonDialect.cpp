@@ -73,6 +73,19 @@ void MuonDialect::initialize() {
 // Argument attributes
 //===----------------------------------------------------------------------===//
 
+/// Whether all that a kernel's description says is text or a number.
+static bool isKernelDescription(Attribute attr) {
+  auto kernel = dyn_cast<DictionaryAttr>(attr);
+  if (!kernel || !kernel.getAs<StringAttr>("name") ||
+      !kernel.getAs<StringAttr>("phase"))
+    return false;
+  return llvm::all_of(kernel, [](NamedAttribute field) {
+    auto number = dyn_cast<IntegerAttr>(field.getValue());
+    return isa<StringAttr>(field.getValue()) ||
+           (number && number.getType().isInteger(64));
+  });
+}
+
 LogicalResult MuonDialect::verifyOperationAttribute(Operation *op,
                                                     NamedAttribute attr) {
   if (attr.getName() == kFrozen) {
@@ -87,6 +100,12 @@ LogicalResult MuonDialect::verifyOperationAttribute(Operation *op,
   };
   if (attr.getName() == kManifest && !isa<StringAttr>(attr.getValue()))
     return emit() << "expected a string, found " << attr.getValue();
+  if (attr.getName() == kKernels) {
+    auto kernels = dyn_cast<ArrayAttr>(attr.getValue());
+    if (!kernels || !llvm::all_of(kernels, isKernelDescription))
+      return emit() << "expected a list of kernels, each with a name and a "
+                       "phase, and numbers of 64 bits";
+  }
   return success();
 }
 

@@ -28,12 +28,20 @@ struct SelectIterationPass
   using Base::Base;
 
   void runOnOperation() override {
+    std::optional<Compute> chosen = symbolizeCompute(compute);
+    if (!chosen || *chosen == Compute::Auto) {
+      getOperation()->emitError("'muon-select-iteration' expected a precision, "
+                                "f32, tf32, bf16 or f16, found '")
+          << compute << "'";
+      return signalPassFailure();
+    }
     getOperation()->walk([&](Operation *op) {
       if (auto update = dyn_cast<UpdateOp>(op)) {
         ParameterShape shape =
             *getParameterShape(update.getWeight().front().getType());
-        select(update, shape.rows(), shape.cols(), Compute::F32,
-               "f32 products: the default of the CPU target");
+        select(update, shape.rows(), shape.cols(), *chosen,
+               Twine(compute.getValue()) +
+                   " products: the default of this target");
       }
       if (auto iteration = dyn_cast<OrthogonalizeOp>(op)) {
         auto type = cast<ShapedType>(iteration.getX().front().getType());
@@ -49,7 +57,7 @@ struct SelectIterationPass
 
   template <typename OpT>
   void select(OpT op, int64_t rows, int64_t cols, Compute compute,
-              StringRef whyCompute) {
+              const Twine &whyCompute) {
     auto remark = [&](StringRef name) {
       return remark::passed(
           op.getLoc(),
@@ -73,7 +81,7 @@ struct SelectIterationPass
     }
     if (op.getCompute() == Compute::Auto) {
       op.setCompute(compute);
-      remark("Compute") << whyCompute;
+      remark("Compute") << whyCompute.str();
     }
     compute = op.getCompute();
 

@@ -78,24 +78,3 @@ bool Accesses::conflictsWith(const Accesses &later) const {
   return meets(writes, later.reads) || meets(writes, later.writes) ||
          meets(reads, later.writes);
 }
-
-static int64_t getBytes(ValueRange values) {
-  int64_t bytes = 0;
-  for (Value value : values) {
-    MatrixList list = *getMatrices(value.getType());
-    bytes += list.matrices * list.rows * list.cols *
-             (list.elementType.getIntOrFloatBitWidth() / 8);
-  }
-  return bytes;
-}
-
-int64_t muon_gpu::getTraffic(Operation *op) {
-  auto work = cast<WorkOpInterface>(op);
-  int64_t bytes = getBytes(work.getElementInputs()) + getBytes(work.getOuts());
-  if (auto product = dyn_cast<MatmulOp>(op)) {
-    bytes += getBytes(product.getLhs());
-    if (product.getRhs() != product.getLhs())
-      bytes += getBytes(product.getRhs());
-  }
-  return bytes;
-}

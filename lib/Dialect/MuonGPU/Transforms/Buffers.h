@@ -30,10 +30,6 @@ struct Accesses {
   bool conflictsWith(const Accesses &later) const;
 };
 
-/// Bytes of global memory that a product or stream has to read and write, each
-/// element of each operand once.
-int64_t getTraffic(Operation *op);
-
 } // namespace mlir::muon_gpu
 
 #endif // MUON_MLIR_LIB_DIALECT_MUONGPU_TRANSFORMS_BUFFERS_H

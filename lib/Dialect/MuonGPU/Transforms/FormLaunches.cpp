@@ -191,7 +191,7 @@ void Run::assignWaves() {
     return;
   llvm::EquivalenceClasses<size_t> chains;
   DenseMap<Value, size_t> firstUser;
-  for (auto [i, item] : llvm::enumerate(items)) {
+  for (size_t i = 0; i < items.size(); ++i) {
     chains.insert(i);
     auto join = [&](Value base) {
       if (!isScratch(base) || cast<MemRefType>(base.getType()).getRank() != 3)
@@ -200,8 +200,8 @@ void Run::assignWaves() {
       if (!isNew)
         chains.unionSets(it->second, i);
     };
-    llvm::for_each(item.accesses.reads, join);
-    llvm::for_each(item.accesses.writes, join);
+    llvm::for_each(items[i].accesses.reads, join);
+    llvm::for_each(items[i].accesses.writes, join);
   }
   DenseMap<size_t, int64_t> bytes;
   for (auto [base, user] : firstUser) {

@@ -13,6 +13,7 @@
 #include "mlir/Interfaces/ViewLikeInterface.h"
 #include "muon-mlir/Dialect/MuonGPU/IR/MuonGPU.h"
 #include "muon-mlir/Dialect/MuonGPU/Transforms/Passes.h"
+#include "muon-mlir/Dialect/MuonGPU/Transforms/Work.h"
 
 namespace mlir::muon_gpu {
 #define GEN_PASS_DEF_FUSEEPILOGUESPASS
@@ -136,6 +137,12 @@ static MatmulOp fuse(MatmulOp product, StreamOp stream) {
   return fused;
 }
 
+/// Bytes that `op` reads and writes.
+static int64_t getBytes(Operation *op) {
+  Traffic traffic = getTraffic(op);
+  return traffic.read + traffic.written;
+}
+
 namespace {
 
 struct FuseEpiloguesPass
@@ -165,7 +172,7 @@ struct FuseEpiloguesPass
             << "stays a pass of its own: " << objection;
         continue;
       }
-      int64_t before = getTraffic(product) + getTraffic(stream);
+      int64_t before = getBytes(product) + getBytes(stream);
       SmallVector<Value> buffers = {input, getBase(input)};
       MatmulOp fused = fuse(product, stream);
       for (Value buffer : buffers)
@@ -174,7 +181,7 @@ struct FuseEpiloguesPass
       ++numFused;
       remark::passed(fused.getLoc(), options)
           << "done in the epilogue of the product: " << std::to_string(before)
-          << " bytes of traffic before, " << std::to_string(getTraffic(fused))
+          << " bytes of traffic before, " << std::to_string(getBytes(fused))
           << " after";
       return;
     }

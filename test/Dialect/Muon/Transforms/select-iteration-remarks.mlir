@@ -38,7 +38,7 @@ func.func @by_hand(%x: tensor<1x16x64xf32>, %o: tensor<1x16x64xf32>) {
 // The CPU has a default of its own.
 
 // CHECK: [[#@LINE+6]]:10: remark: [Passed] Side
-// CHECK: [[#@LINE+5]]:10: remark: [Passed] Compute | {{.*}}"f32 products: the default of the CPU target"
+// CHECK: [[#@LINE+5]]:10: remark: [Passed] Compute | {{.*}}"f32 products: the default of this target"
 // CHECK: [[#@LINE+4]]:10: remark: [Passed] Iteration
 func.func @update(
     %w: tensor<64x16xf16>, %g: tensor<64x16xf16>, %m: tensor<64x16xf16>,

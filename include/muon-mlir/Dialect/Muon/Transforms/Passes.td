@@ -84,13 +84,16 @@ def SelectIterationPass : Pass<"muon-select-iteration"> {
   let summary = "choose side, iteration and precision of updates";
   let description = [{
     Replaces `auto` in muon.update and muon.orthogonalize by a choice, with a
-    remark that says why: the side on which the Gram matrix is smaller; f32, or
-    the type of the products' operands; the Gram iteration where it saves a
+    remark that says why: the side on which the Gram matrix is smaller;
+    `compute`, or the type of the products' operands; the Gram iteration where it saves a
     tenth of the floating-point operations and its error is acceptable, with the
     restarts that make it so. Never in bf16, where its error is not. What is
     written by hand stays, with a warning where it costs accuracy. The reason
     also becomes the attribute `muon.why`.
   }];
+  let options = [
+    Option<"compute", "compute", "std::string", "\"f32\"",
+           "Precision of products where an update has `auto`">];
   let statistics = [
     Statistic<"numDirect", "direct", "Direct iterations">,
     Statistic<"numGram", "gram", "Iterations in Gram space">];
