@@ -33,11 +33,11 @@ trap 'rm -rf "$scratch"' EXIT
 # The tests of the operations are seeds of the IR: one for each part of a file.
 split_tests() {
   local file
-  for file in test/Dialect/Muon/IR/*.mlir test/Dialect/Muon/Transforms/*.mlir \
+  for file in test/Dialect/*/IR/*.mlir test/Dialect/*/Transforms/*.mlir \
     test/Pipelines/Inputs/*.mlir; do
     sed 's|^ *// .*||; /^$/d' "$file" >"$scratch/test.mlir"
     # Comments are gone, separators with them: parts begin at a function.
-    csplit -s -n 4 -z -f "$1/$(basename "$file" .mlir)-" "$scratch/test.mlir" \
+    csplit -s -n 4 -z -f "$1/${file//\//-}-" "$scratch/test.mlir" \
       '/^func.func /' '{*}'
   done
 }

@@ -13,6 +13,7 @@
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Pass/PassManager.h"
 #include "muon-mlir/Dialect/Muon/IR/MuonDialect.h"
+#include "muon-mlir/Dialect/MuonGPU/IR/MuonGPU.h"
 #include "muon-mlir/Pipelines/Pipelines.h"
 #include "muon-mlir/Tools/InitAll.h"
 #include "muon-mlir/Tools/ReadModule.h"
@@ -77,8 +78,8 @@ static OwningOpRef<ModuleOp> read(StringRef text, MLIRContext &context) {
 static bool isOurs(ModuleOp module) {
   return !module
               ->walk([](Operation *op) {
-                return isa<MuonDialect, func::FuncDialect, BuiltinDialect>(
-                           op->getDialect())
+                return isa<MuonDialect, muon_gpu::MuonGPUDialect,
+                           func::FuncDialect, BuiltinDialect>(op->getDialect())
                            ? WalkResult::advance()
                            : WalkResult::interrupt();
               })

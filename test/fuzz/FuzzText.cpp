@@ -32,6 +32,12 @@ static const std::vector<std::string> words = {
     "muon.default", "muon.frozen", "muon.host", "muon.manifest", "dense<0.0>",
     "dense<[]>", "dense<\"0x00\">", "dense_resource<a>", "array<f64: 1.0>",
     "unit", "@step", "loc(unknown)", "{-#", "#-}",
+    "#muon_gpu.schedule<m = 32, n = 32, k = 32, warps_m = 2, warps_n = 2, "
+    "stages = 4, raster = 8, width = 4, masked = true>",
+    "#muon_gpu.stream_schedule<threads = 256, width = 4, unroll = 4, "
+    "chunk = 65536>",
+    "muon_gpu.launch", "muon_gpu.matmul", "muon_gpu.stream", "muon_gpu.yield",
+    "muon_gpu.on_diagonal", "muon_gpu.reduce", "muon.kernels", "symmetric",
     // Punctuation
     "(", ")", "<", ">", "[", "]", "{", "}", "->", "=", ":", ",", "%0", "%0#1",
     "%arg0", "^bb0", "#0", "!0", "::", "-"};

@@ -69,13 +69,15 @@ def scalar_arguments(scalars: Mapping) -> list[str]:
     return arguments
 
 
-def chosen_forms(step: Path) -> dict[str, dict]:
+def chosen_forms(step: Path, compute: str) -> dict[str, dict]:
     """What the compiler makes of `auto`: options of the iteration by tensor.
+    `compute` is the precision that the target has by itself.
 
     Read from the IR after the pass that decides, where attributes of
     muon.update say so and those of its weight name the tensors.
     """
-    ir = call("muon-opt", "--muon-select-iteration", step).stdout
+    ir = call("muon-opt", f"--muon-select-iteration=compute={compute}",
+              step).stdout
     names = {}
     for argument, attributes in re.findall(r"(%arg\d+): [^{}]*?\{([^{}]*)\}",
                                            ir):
@@ -106,7 +108,7 @@ class Outputs:
     text: str  # what the tool printed, both streams
 
 
-def _with_chosen_forms(plan: Plan, step: Path) -> Plan:
+def _with_chosen_forms(plan: Plan, step: Path, compute: str) -> Plan:
     """`plan` with the compiler's choices where the rules leave them to it."""
     def open_form(p) -> bool:
         return isinstance(p.optimizer, Muon) and (
@@ -116,7 +118,7 @@ def _with_chosen_forms(plan: Plan, step: Path) -> Plan:
 
     if not any(map(open_form, plan.trained())):
         return plan
-    forms = chosen_forms(step)
+    forms = chosen_forms(step, compute)
     return replace(plan, parameters={
         n: replace(p, optimizer=replace(p.optimizer, **forms[n]))
         if open_form(p) else p for n, p in plan.parameters.items()})
@@ -124,6 +126,8 @@ def _with_chosen_forms(plan: Plan, step: Path) -> Plan:
 
 class Artifact:
     """A compiled step in `folder`, with everything it was made from."""
+
+    default_compute = "f32"
 
     def __init__(self, folder: Path, tensors: Tensors,
                  rules: Optional[Mapping] = None,
@@ -147,7 +151,7 @@ class Artifact:
     def plan(self) -> Plan:
         """The rules, read independently, with the compiler's choices."""
         return _with_chosen_forms(resolve(self._rules, self._tensors),
-                                  self._step)
+                                  self._step, self.default_compute)
 
     def command(self, params: Tensors, grads: Tensors,
                 state: Optional[Tensors], scalars: Mapping) -> list:

@@ -103,7 +103,7 @@ private:
   Value getShared();
 
   /// Shares the numbers 0 … count − 1 among threads.
-  void forEachNumber(int64_t count, function_ref<void(Value)> body) const;
+  void forEachNumber(Value count, function_ref<void(Value)> body) const;
   Value sumPartials(Value partials, Value lane, int64_t lanes,
                     int64_t count) const;
   Value sumOverWarp(Value value) const;
@@ -130,9 +130,9 @@ Value BlockWork::getShared() {
   return shared;
 }
 
-void BlockWork::forEachNumber(int64_t count,
+void BlockWork::forEachNumber(Value count,
                               function_ref<void(Value)> body) const {
-  code.loop(thread, code.c64(count), code.c64(kBlockWorkThreads), {},
+  code.loop(thread, count, code.c64(kBlockWorkThreads), {},
             [&](Value index, ValueRange) {
               body(index);
               return SmallVector<Value>();
@@ -200,24 +200,17 @@ void BlockWork::reduceThroughShared(ReduceOp op, int64_t count) {
   Value numbers = getShared();
   Value numSums = code.c64(getCount(op.getSums()));
   int64_t room = kSharedNumbers / count;
-  auto forEach = [&](Value size, function_ref<void(Value)> body) {
-    code.loop(thread, size, code.c64(kBlockWorkThreads), {},
-              [&](Value index, ValueRange) {
-                body(index);
-                return SmallVector<Value>();
-              });
-  };
   code.loop(code.c64(0), numSums, code.c64(room), {},
             [&](Value begin, ValueRange) {
               Value size = code.min(code.sub(numSums, begin), code.c64(room));
               Value partials = place(op.getPartials(), code.mul(begin, count));
-              forEach(code.mul(size, count), [&](Value index) {
+              forEachNumber(code.mul(size, count), [&](Value index) {
                 Value offset = code.mul(index, 8);
                 Value number = code.load(code.f64(), code.at(partials, offset));
                 code.store(number, code.at(numbers, offset));
               });
               code.barrier();
-              forEach(size, [&](Value index) {
+              forEachNumber(size, [&](Value index) {
                 Value own = code.at(numbers, code.mul(index, count * 8));
                 Value sum = sumPartials(own, code.c64(0), 1, count);
                 Value scale =
@@ -270,7 +263,7 @@ void BlockWork::build(UnitOp op) {
                             : arith.f64(1.0);
   UpdateWeights weights = createUpdateWeights(
       arith, beta, clip, op.getMomentumForm(), op.getNesterov());
-  forEachNumber(getCount(op.getUnit()), [&](Value index) {
+  forEachNumber(code.c64(getCount(op.getUnit())), [&](Value index) {
     auto sum = [&](Value list) {
       return code.load(code.f64(), place(list, index));
     };
@@ -284,7 +277,7 @@ void BlockWork::build(UnitOp op) {
 void BlockWork::build(NormalizeOp op) {
   Value sums = op.getSums().front(), unit = op.getUnit().front(),
         factor = op.getFactor().front();
-  forEachNumber(getCount(factor), [&](Value index) {
+  forEachNumber(code.c64(getCount(factor)), [&](Value index) {
     Value value = createFactor(arith, code.load(code.f64(), place(sums, index)),
                                code.load(code.f64(), place(unit, index)),
                                op.getSafety().convertToDouble(),
@@ -378,7 +371,7 @@ BlockWork::Totals BlockWork::sumPiece(ArrayRef<Segment> piece, Totals totals) {
     count += segment.size;
   }
   // A loop for each segment would wait for memory as often.
-  forEachNumber(count, [&](Value index) {
+  forEachNumber(code.c64(count), [&](Value index) {
     Value source = sources.back().first;
     for (auto [own, end] : llvm::reverse(ArrayRef(sources).drop_back()))
       source = code.select(code.less(index, end), own, source);

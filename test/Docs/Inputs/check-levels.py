@@ -8,7 +8,7 @@
 A fenced block behind `<!-- levels: NAME -->` is `input`, the step to compile;
 `manifest`, JSON that the artifact's manifest has to contain; or a level of
 `muon-compile --compile-to`, whose lines must occur in this order in what it
-prints. `…` in such a line stands for anything.
+prints; of a GPU's levels, `sm_80 NAME`. `…` in such a line stands for anything.
 """
 import ctypes
 import json
@@ -17,7 +17,7 @@ import re
 import subprocess
 import sys
 
-BLOCK = re.compile(r"<!-- levels: (\w+) -->\n```\w+\n(.*?)\n```", re.S)
+BLOCK = re.compile(r"<!-- levels: ([\w ]+) -->\n```\w+\n(.*?)\n```", re.S)
 
 
 def compile_step(source, *options):
@@ -66,7 +66,9 @@ def main():
     wanted = json.loads(blocks.pop("manifest"))
     problems = []
     for level, block in blocks.items():
-        problem = check_lines(level, block, compile_step(source, f"--compile-to={level}"))
+        target, _, name = level.rpartition(" ")
+        options = [f"--compile-to={name}", f"--target={target or 'cpu'}"]
+        problem = check_lines(level, block, compile_step(source, *options))
         if problem:
             problems.append(problem)
     artifact = scratch / "step.so"
@@ -75,7 +77,8 @@ def main():
     for key, value in wanted.items():
         if rounded(manifest.get(key)) != rounded(value):
             problems.append(f"manifest: '{key}' is {manifest.get(key)}, the page says {value}")
-    if sorted(blocks) != ["buffers", "llvm", "loops", "math"]:
+    gpu = [f"sm_80 {name}" for name in ("kernels", "launches", "llvm")]
+    if sorted(blocks) != ["buffers", "llvm", "loops", "math", *gpu]:
         problems.append(f"expected a block for every level, found {sorted(blocks)}")
     print("\n".join(problems) or f"{len(blocks) + 1} blocks hold")
     return 1 if problems else 0
