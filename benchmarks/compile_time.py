@@ -4,13 +4,15 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Time and memory that muon-import and muon-compile take.
 
-    benchmarks/compile_time.py [shapes] [parameters] [kimi-k2]
+    benchmarks/compile_time.py [shapes] [parameters] [kimi-k2] [gpu]
 
 shapes: 1,000 parameters of 1 to 100 distinct shapes. Compilation should grow in
 proportion. parameters: 100 to 70,000 parameters of 20 distinct shapes. It
 should hardly grow; what grows is reading and writing names. kimi-k2: the step
 of Kimi K2, 69,975 tensors and 10¹² parameters, with and without a limit on
-scratch memory; fails above 30 s or 2 GiB. Without arguments, all three.
+scratch memory; fails above 30 s or 2 GiB. gpu: the steps of GPT-2 and of Llama 2
+7B for sm_80, whose launches it counts, with a cubin if there is ptxas; fails
+above 60 s. Without arguments, all four.
 
 The checkpoints of the first two are bf16, seven of ten shapes matrices. Times
 are the best of three, memory is the largest resident memory of either tool.
@@ -26,6 +28,7 @@ from processes import BIN, measure
 
 REPEAT = 3
 MOST_SECONDS, MOST_BYTES = 30, 2 << 30
+MOST_GPU_SECONDS = 60
 
 
 def shape(i):
@@ -100,12 +103,32 @@ def kimi_k2(folder):
     return within
 
 
+def gpu(folder):
+    """Returns whether time is within the limit."""
+    print_header("preset")
+    print(f" {'launches':>9} {'kernels':>8} {'scratch GiB':>12}")
+    within = True
+    for preset in ("gpt2-124m", "llama2-7b"):
+        report = folder / "report.json"
+        read, compiled, size, _ = compile_source(
+            folder, ("--preset", preset), ("--target=sm_80", f"--report={report}"))
+        told = json.loads(report.read_text())
+        print_row(preset, read, compiled, size)
+        print(f" {told['device']['launches']:>9} {len(told['device']['kernels']):>8}"
+              f" {told['totals']['scratch_bytes'] / 2**30:>12,.1f}", flush=True)
+        within = within and read + compiled <= MOST_GPU_SECONDS
+    return within
+
+
+TABLES = ("shapes", "parameters", "kimi-k2", "gpu")
+
+
 def main() -> int:
-    tables = sys.argv[1:] or ["shapes", "parameters", "kimi-k2"]
-    unknown = set(tables) - {"shapes", "parameters", "kimi-k2"}
+    tables = sys.argv[1:] or TABLES
+    unknown = set(tables) - set(TABLES)
     if unknown:
-        sys.exit(f"compile_time: error: expected shapes, parameters or kimi-k2,"
-                 f" found '{unknown.pop()}'")
+        sys.exit(f"compile_time: error: expected {', '.join(TABLES)}, found"
+                 f" '{unknown.pop()}'")
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         if "shapes" in tables:
@@ -115,6 +138,10 @@ def main() -> int:
         if "kimi-k2" in tables and not kimi_k2(folder):
             print(f"compile_time: error: kimi-k2: expected at most {MOST_SECONDS} s and"
                   f" {MOST_BYTES >> 20} MiB", file=sys.stderr)
+            return 1
+        if "gpu" in tables and not gpu(folder):
+            print(f"compile_time: error: gpu: expected at most {MOST_GPU_SECONDS} s",
+                  file=sys.stderr)
             return 1
     return 0
 

@@ -6,7 +6,8 @@
 
 A small network is trained twice, with Muon and with AdamW. NumPy computes the
 gradients; every optimizer step is done by an artifact of muon-compile, through
-muon-run: the network's checkpoint goes in, the next checkpoint comes out.
+muon-run: the network's checkpoint goes in, the next checkpoint comes out. With
+--device=sim or --device=cuda it is an artifact for a GPU.
 
 The data are the 1797 images (8x8) that scikit-learn brings along.
 """
@@ -47,9 +48,10 @@ WIDTHS = (64, 128, 64, 10)  # pixels, two hidden layers, digits
 LAYERS = ("hidden.0", "hidden.1", "output")
 
 # What muon-import --config gets. Without rules of its own, a checkpoint's
-# matrices get Muon and its vectors and its last layer (output.weight) AdamW.
+# matrices get Muon and its vectors and its last layer (output.weight) AdamW. On
+# every device in f32, whatever its default is.
 RULES = {
-    "Muon": {},
+    "Muon": {"muon": {"compute": "f32"}},
     "AdamW": {"rules": [{"match": ".*", "optimizer": "adamw"}]},
 }
 # Learning rates at the first step, by rule group; a small search over each.
@@ -123,8 +125,8 @@ class CompiledStep:
     """A checkpoint's optimizer step, compiled, and its state."""
 
     def __init__(self, bin_dir: Path, folder: Path, network: Arrays,
-                 rules: dict):
-        self.bin_dir, self.folder = bin_dir, folder
+                 rules: dict, device: str):
+        self.bin_dir, self.folder, self.device = bin_dir, folder, device
         folder.mkdir()
         tensors = {n: Tensor.of(v, "F32") for n, v in network.items()}
         self.plan = resolve(rules, tensors)
@@ -134,7 +136,8 @@ class CompiledStep:
         self.tool("muon-import", model, "--config", folder / "rules.json",
                   "-o", folder / "step.mlir")
         self.tool("muon-compile", folder / "step.mlir", "-o",
-                  folder / "step.so", "--target=cpu")
+                  folder / "step.so",
+                  "--target=cpu" if device == "cpu" else "--target=sm_80")
         # Inputs and outputs of the last step, for the check at the end.
         self.last: Optional[tuple] = None
         self.state: dict[str, Tensor] = {}
@@ -166,8 +169,9 @@ class CompiledStep:
                           for x in ("--lr", f"{group}={rate!r}")]
         said = self.tool("muon-run", self.folder / "step.so", "--params",
                          files["params"], "--grads", files["grads"], *start,
-                         *learning_rates, "--out-params", files["new"],
-                         "--out-state", files["new-state"])
+                         *learning_rates, "--device", self.device,
+                         "--out-params", files["new"], "--out-state",
+                         files["new-state"])
         if "step skipped" in said:
             raise Error(f"no step was expected to be skipped: {said.strip()}")
         files["new-state"].replace(files["state"])
@@ -207,20 +211,24 @@ class History:
     losses: list[float] = field(default_factory=list)  # of each step
     accuracies: list[float] = field(default_factory=list)  # of each epoch
     seconds: float = 0.0
+    network: Arrays = field(default_factory=dict)  # at the end
 
 
 def train(label: str, data, step: CompiledStep, network: Arrays, epochs: int,
-          seed: int) -> History:
-    """Train with a learning rate that falls linearly to a tenth."""
+          most: Optional[int], seed: int) -> History:
+    """Train with a learning rate that falls linearly to a tenth.
+
+    After `most` steps it ends, however many epochs are left.
+    """
     train_x, test_x, train_y, test_y = data
     rng = np.random.default_rng(seed)
     batches = len(train_x) // BATCH
-    total = epochs * batches
+    total = min(epochs * batches, most or epochs * batches)
     progress, history = Progress(label, total), History()
     start = time.monotonic()
-    for epoch in range(epochs):
+    for epoch in range(-(-total // batches)):
         order = rng.permutation(len(train_x))
-        for batch in range(batches):
+        for batch in range(min(batches, total - epoch * batches)):
             pick = order[batch * BATCH:(batch + 1) * BATCH]
             loss, gradients = loss_and_gradients(network, train_x[pick],
                                                  train_y[pick])
@@ -229,12 +237,13 @@ def train(label: str, data, step: CompiledStep, network: Arrays, epochs: int,
             network = step(network, gradients, {
                 group: rate * factor for group, rate in RATES[label].items()})
             history.losses.append(loss)
-            last = batch == batches - 1
+            last = batch == batches - 1 or done + 1 == total
             if last:
                 history.accuracies.append(accuracy(network, test_x, test_y))
             progress.update(done + 1, last,
                             f"epoch {epoch + 1}  loss {loss:.4f}")
     history.seconds = time.monotonic() - start
+    history.network = network
     return history
 
 
@@ -289,14 +298,22 @@ def check_last_step(label: str, step: CompiledStep) -> bool:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--steps", type=int,
+                        help="end after so many steps")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default="cpu",
+                        help="cpu, the default, or sim or cuda, with options "
+                        "as muon-run takes them")
     parser.add_argument("--bin", type=Path, default=ROOT / "build/release/bin",
                         help="folder of muon-import, muon-compile, muon-run")
     parser.add_argument("--out", type=Path, default=ROOT / "build/demo",
-                        help="folder for the plot (default: build/demo)")
+                        help="folder for the plot and the trained networks "
+                        "(default: build/demo)")
     options = parser.parse_args()
     if options.epochs < 1:
         parser.error("--epochs must be at least 1")
+    if options.steps is not None and options.steps < 2:
+        parser.error("--steps must be at least 2")
 
     images, labels = load_digits(return_X_y=True)
     images = (images / 16 - 0.3).astype("f4")  # about centred
@@ -308,12 +325,17 @@ def main() -> int:
             for label, rules in RULES.items():
                 network = new_network(options.seed)
                 steps[label] = CompiledStep(options.bin, Path(folder) / label,
-                                            network, rules)
+                                            network, rules, options.device)
                 histories[label] = train(label, data, steps[label], network,
-                                         options.epochs, options.seed)
+                                         options.epochs, options.steps,
+                                         options.seed)
         options.out.mkdir(parents=True, exist_ok=True)
         picture = options.out / "digits.png"
         plot(histories, picture)
+        for label, history in histories.items():
+            safetensors_io.save(
+                options.out / f"{label.lower()}.safetensors",
+                {n: Tensor.of(v, "F32") for n, v in history.network.items()})
     except (Error, OSError) as error:
         print(f"digits: {error}", file=sys.stderr)
         return 1
@@ -321,7 +343,13 @@ def main() -> int:
     print(f"\nLoss curves: {picture}")
     good = [check_last_step(label, step) for label, step in steps.items()]
     for label, history in histories.items():
-        if history.accuracies[-1] < WORST_ACCURACY:
+        if options.steps is not None:
+            if history.losses[-1] >= history.losses[0]:
+                print(f"{label}: expected a loss below that of the first step "
+                      f"({history.losses[0]:.4f}), found "
+                      f"{history.losses[-1]:.4f}")
+                good.append(False)
+        elif history.accuracies[-1] < WORST_ACCURACY:
             print(f"{label}: expected at least {WORST_ACCURACY:.0%} of the "
                   f"images right, found {history.accuracies[-1]:.1%}")
             good.append(False)

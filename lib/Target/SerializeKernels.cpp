@@ -12,9 +12,12 @@
 #include "mlir/IR/Remarks.h"
 #include "mlir/Target/LLVM/ModuleToObject.h"
 #include "muon-mlir/Dialect/Muon/IR/MuonDialect.h"
+#include "muon-mlir/Target/Artifact.h"
 #include "muon-mlir/Target/Passes.h"
 #include "muon-mlir/Target/Ptxas.h"
 #include "llvm/ADT/StringMap.h"
+#include "llvm/MC/MCSubtargetInfo.h"
+#include "llvm/MC/TargetRegistry.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
 
@@ -26,15 +29,25 @@ namespace mlir::muon {
 using namespace mlir;
 using namespace mlir::muon;
 
+static constexpr StringLiteral kTriple = "nvptx64-nvidia-cuda";
+
 namespace {
 
 /// PTX of a module, which needs no other code.
 class PtxWriter : public LLVM::ModuleToObject {
 public:
   PtxWriter(gpu::GPUModuleOp module, StringRef arch)
-      : ModuleToObject(*module, "nvptx64-nvidia-cuda", arch) {}
+      : ModuleToObject(*module, kTriple, arch) {}
 
 protected:
+  /// PTX has no tables of shared addresses, which a choice between places in
+  /// shared memory would become.
+  LogicalResult optimizeModule(llvm::Module &llvmModule, int level) override {
+    for (llvm::Function &function : llvmModule)
+      function.addFnAttr("no-jump-tables", "true");
+    return ModuleToObject::optimizeModule(llvmModule, level);
+  }
+
   FailureOr<SmallVector<char, 0>>
   moduleToObject(llvm::Module &llvmModule) override {
     FailureOr<llvm::TargetMachine *> machine = getOrCreateTargetMachine();
@@ -48,9 +61,34 @@ protected:
   }
 };
 
+} // namespace
+
+/// LLVM's code generator for NVIDIA GPUs; all of it is in one library.
+static const llvm::Target *getNvptx() {
+  LLVMInitializeNVPTXTargetInfo();
+  LLVMInitializeNVPTXTarget();
+  LLVMInitializeNVPTXTargetMC();
+  LLVMInitializeNVPTXAsmPrinter();
+  std::string error;
+  return llvm::TargetRegistry::lookupTarget(llvm::Triple(kTriple), error);
+}
+
+bool muon::isGpuArch(StringRef arch) {
+  std::unique_ptr<llvm::MCSubtargetInfo> info(
+      getNvptx()->createMCSubtargetInfo(llvm::Triple(kTriple), "", ""));
+  return info->isCPUStringValid(arch);
+}
+
+namespace {
+
 struct SerializeKernelsPass
     : public muon::impl::SerializeKernelsPassBase<SerializeKernelsPass> {
   using Base::Base;
+
+  void getDependentDialects(DialectRegistry &registry) const override {
+    Base::getDependentDialects(registry);
+    registerArtifactTranslations(registry);
+  }
 
   void runOnOperation() override {
     auto modules = llvm::to_vector(getOperation().getOps<gpu::GPUModuleOp>());
@@ -61,11 +99,8 @@ struct SerializeKernelsPass
 
 private:
   LogicalResult serialize(gpu::GPUModuleOp module) {
-    // All of them are in one library.
-    LLVMInitializeNVPTXTargetInfo();
-    LLVMInitializeNVPTXTarget();
-    LLVMInitializeNVPTXTargetMC();
-    LLVMInitializeNVPTXAsmPrinter();
+    if (!isGpuArch(arch))
+      return module.emitError("unknown architecture '") << arch << "'";
     llvm::Expected<std::string> path = findPtxas(ptxas);
     if (!path)
       return module.emitError(llvm::toString(path.takeError()));
@@ -75,8 +110,8 @@ private:
     StringRef text(ptx->data(), ptx->size());
 
     OpBuilder b(module);
-    auto target = NVVM::NVVMTargetAttr::get(&getContext(), /*optLevel=*/3,
-                                            "nvptx64-nvidia-cuda", arch);
+    auto target =
+        NVVM::NVVMTargetAttr::get(&getContext(), /*optLevel=*/3, kTriple, arch);
     auto getObject = [&](gpu::CompilationTarget format, StringRef code) {
       return gpu::ObjectAttr::get(&getContext(), target, format,
                                   b.getStringAttr(code), /*properties=*/{},

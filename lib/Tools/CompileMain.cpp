@@ -18,6 +18,7 @@
 #include "muon-mlir/Report/StepReport.h"
 #include "muon-mlir/Target/Artifact.h"
 #include "muon-mlir/Target/CpuTarget.h"
+#include "muon-mlir/Target/Passes.h"
 #include "muon-mlir/Tools/InitAll.h"
 #include "muon-mlir/Tools/ReadModule.h"
 #include "muon-mlir/Tools/Support.h"
@@ -232,7 +233,7 @@ int mlir::muon::compileMain(int argc, char **argv) {
   };
   bool isGpu = options.target != "cpu";
   std::optional<unsigned> arch = muon_gpu::parseArch(options.target);
-  if (isGpu && (!arch || *arch < 80))
+  if (isGpu && (!arch || *arch < 80 || !isGpuArch(options.target)))
     return fail("unknown target '" + options.target +
                 "', expected cpu, or sm_80 or a later architecture of GPUs");
   std::optional<Chip> chip = getChipOf(options.target);

@@ -16,6 +16,9 @@ namespace mlir::muon {
 #define GEN_PASS_DECL
 #include "muon-mlir/Target/Passes.h.inc"
 
+/// Whether LLVM makes code for `arch`, such as sm_90a.
+bool isGpuArch(StringRef arch);
+
 #define GEN_PASS_REGISTRATION
 #include "muon-mlir/Target/Passes.h.inc"
 

@@ -8,7 +8,6 @@
 
 #include "../StepArithmetic.h"
 #include "Kernel.h"
-#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -106,7 +105,6 @@ private:
   void forEachNumber(Value count, function_ref<void(Value)> body) const;
   Value sumPartials(Value partials, Value lane, int64_t lanes,
                     int64_t count) const;
-  Value sumOverWarp(Value value) const;
   void reduceThroughShared(ReduceOp op, int64_t count);
   Totals sumPiece(ArrayRef<Segment> piece, Totals totals);
   Value sumInOrder(Value total, int64_t begin, int64_t size) const;
@@ -172,28 +170,6 @@ Value BlockWork::sumPartials(Value partials, Value lane, int64_t lanes,
              : code.add(code.add(sums[0], sums[1]), code.add(sums[2], sums[3]));
 }
 
-/// Valid in all lanes.
-Value BlockWork::sumOverWarp(Value value) const {
-  OpBuilder &b = code.b;
-  Location loc = code.loc;
-  Value all = code.c32(-1), clamp = code.c32(kWarpSize - 1),
-        half = code.c64(32);
-  for (int64_t distance = kWarpSize / 2; distance; distance /= 2) {
-    auto exchange = [&](Value part) -> Value {
-      return NVVM::ShflOp::create(b, loc, code.i32(), all, code.to32(part),
-                                  code.c32(distance), clamp,
-                                  NVVM::ShflKind::bfly, UnitAttr());
-    };
-    Value bits = code.bitcast(code.i64(), value);
-    Value low = exchange(bits);
-    Value high = exchange(arith::ShRUIOp::create(b, loc, bits, half));
-    Value shifted = arith::ShLIOp::create(b, loc, code.to64(high), half);
-    Value other = arith::OrIOp::create(b, loc, code.to64(low), shifted);
-    value = code.add(value, code.bitcast(code.f64(), other));
-  }
-  return value;
-}
-
 /// Adds `count` partials for each sum, one thread for each. If a thread read
 /// its own from global memory, those of a warp would be in a sector each.
 void BlockWork::reduceThroughShared(ReduceOp op, int64_t count) {
@@ -242,7 +218,7 @@ void BlockWork::build(ReduceOp op) {
               if (isBlock)
                 sum = sumOverBlock(code, sum, scratch, kBlockWorkThreads);
               else if (lanes > 1)
-                sum = sumOverWarp(sum);
+                sum = sumOverWarp(code, sum);
               code.ifThen(code.equal(lane, 0), [&] {
                 Value scaled = code.mul(sum, code.constant(code.f64(), scale));
                 code.store(scaled, place(op.getSums(), index));

@@ -130,6 +130,14 @@ LogicalResult muon_gpu::checkMatmul(MatmulOp op) {
   if (!op.getSchedule())
     return op.emitOpError("expected a schedule");
   Plan plan(op);
+  // Bytes of a row and eight times the number of a tile are 32-bit numbers.
+  constexpr int64_t most = int64_t(1) << 28;
+  int64_t tiles = llvm::divideCeil(op.getM(), plan.m) *
+                  llvm::divideCeil(op.getN(), plan.n);
+  if (std::max({op.getM(), op.getN(), op.getK(), tiles}) > most)
+    return op.emitOpError("expected rows, columns and tiles up to 2^28, found ")
+           << op.getM() << "x" << op.getN() << "x" << op.getK() << " and "
+           << tiles << " tiles";
   for (const Operand &operand : {plan.a, plan.b})
     if (operand.rowBytes % 16 != 0 || operand.rowBytes < 64 ||
         !llvm::isPowerOf2_64(operand.rowBytes) ||

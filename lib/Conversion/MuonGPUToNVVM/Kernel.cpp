@@ -62,26 +62,29 @@ Code::loop(Value from, Value to, Value step, ValueRange init,
   return loop.getResults();
 }
 
-Value muon_gpu::sumOverBlock(const Code &code, Value value, Value scratch,
-                             int64_t threads) {
+Value muon_gpu::sumOverWarp(const Code &code, Value value) {
   OpBuilder &b = code.b;
   Location loc = code.loc;
-  Value all = code.c32(-1), clamp = code.c32(31);
+  Value all = code.c32(-1), clamp = code.c32(31), half = code.c64(32);
   for (int64_t distance = 16; distance; distance /= 2) {
-    Value bits = code.bitcast(code.i64(), value);
-    auto shuffle = [&](Value half) -> Value {
-      return NVVM::ShflOp::create(b, loc, code.i32(), all, half,
+    auto exchange = [&](Value part) -> Value {
+      return NVVM::ShflOp::create(b, loc, code.i32(), all, code.to32(part),
                                   code.c32(distance), clamp,
                                   NVVM::ShflKind::bfly, UnitAttr());
     };
-    Value low = shuffle(code.to32(bits));
-    Value high = shuffle(code.to32(
-        arith::ShRUIOp::create(b, loc, bits, code.c64(32)).getResult()));
-    Value other = arith::OrIOp::create(
-        b, loc, code.to64(low),
-        arith::ShLIOp::create(b, loc, code.to64(high), code.c64(32)));
+    Value bits = code.bitcast(code.i64(), value);
+    Value low = exchange(bits);
+    Value high = exchange(arith::ShRUIOp::create(b, loc, bits, half));
+    Value shifted = arith::ShLIOp::create(b, loc, code.to64(high), half);
+    Value other = arith::OrIOp::create(b, loc, code.to64(low), shifted);
     value = code.add(value, code.bitcast(code.f64(), other));
   }
+  return value;
+}
+
+Value muon_gpu::sumOverBlock(const Code &code, Value value, Value scratch,
+                             int64_t threads) {
+  value = sumOverWarp(code, value);
   Value tid = code.threadId();
   Value warp = code.div(tid, 32);
   code.ifThen(code.equal(code.rem(tid, 32), 0), [&] {
@@ -152,7 +155,6 @@ Value muon_gpu::createShared(const Code &code, ::mlir::gpu::GPUFuncOp kernel,
 //===----------------------------------------------------------------------===//
 
 /// Words of an operand in a record.
-static constexpr int64_t kOperandWords = 5;
 
 Prologue::Prologue(const Code &code, ::mlir::gpu::GPUFuncOp kernel,
                    StringRef table, unsigned numWords, TypeRange numbers,

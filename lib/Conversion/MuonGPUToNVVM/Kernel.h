@@ -158,6 +158,10 @@ private:
   }
 };
 
+/// Sum over the threads of a warp of one f64 each, valid in all of them, in a
+/// fixed order.
+Value sumOverWarp(const Code &code, Value value);
+
 /// Sum over the threads of a block of one f64 each, valid in thread 0, in an
 /// order fixed by the number of threads. `scratch` is shared memory for one f64
 /// per warp; the caller has a barrier before it is used again.
@@ -193,12 +197,20 @@ struct OperandRef {
   int64_t stride = 0;
 };
 
+/// Words of an operand.
+constexpr int64_t kOperandWords = 5;
+
 /// One problem of a launch: numbers that the kernel asks for by index, and
 /// operands.
 struct ProblemRecord {
   int64_t blocks = 0;
   SmallVector<int64_t> words;
   SmallVector<OperandRef> operands;
+
+  /// Words in the table: one thread of a block looks at each.
+  int64_t size() const {
+    return words.size() + kOperandWords * operands.size();
+  }
 };
 
 /// What a kernel knows about its problem before it starts with its own work.

@@ -159,7 +159,7 @@ struct ConvertMuonGPUToNVVMPass
 
 private:
   LogicalResult convert(LaunchOp launch);
-  FailureOr<int64_t> getKernel(LaunchOp launch, WorkOpInterface work);
+  int64_t getKernel(LaunchOp launch, WorkOpInterface work);
   int64_t addKernel(LaunchOp launch, ::mlir::gpu::GPUFuncOp kernel,
                     KernelShape shape);
   std::string makeName(LaunchOp launch) {
@@ -235,8 +235,8 @@ int64_t ConvertMuonGPUToNVVMPass::addKernel(LaunchOp launch,
   return kernels.size() - 1;
 }
 
-FailureOr<int64_t> ConvertMuonGPUToNVVMPass::getKernel(LaunchOp launch,
-                                                       WorkOpInterface work) {
+int64_t ConvertMuonGPUToNVVMPass::getKernel(LaunchOp launch,
+                                            WorkOpInterface work) {
   bool hasCondition = launch.getWhen() != nullptr;
   std::string key = getKernelKey(work, hasCondition);
   if (auto found = kernelIds.find(key); found != kernelIds.end())
@@ -244,8 +244,6 @@ FailureOr<int64_t> ConvertMuonGPUToNVVMPass::getKernel(LaunchOp launch,
   Operation *op = work;
   auto product = dyn_cast<MatmulOp>(op);
   auto stream = dyn_cast<StreamOp>(op);
-  if (failed(product ? checkMatmul(product) : checkStream(stream)))
-    return failure();
   KernelShape shape = product ? getShape(product) : getShape(stream);
   ::mlir::gpu::GPUFuncOp kernel =
       createKernel(module, op->getLoc(), makeName(launch), shape.threads);
@@ -280,11 +278,6 @@ LogicalResult ConvertMuonGPUToNVVMPass::convert(LaunchOp launch) {
     kernel = addKernel(launch, function, {kBlockWorkThreads, 0});
     blocks = 1;
   } else {
-    FailureOr<int64_t> id =
-        getKernel(launch, cast<WorkOpInterface>(body.front()));
-    if (failed(id))
-      return failure();
-    kernel = *id;
     SmallVector<int64_t> words;
     for (Operation &op : body) {
       auto product = dyn_cast<MatmulOp>(op);
@@ -296,6 +289,13 @@ LogicalResult ConvertMuonGPUToNVVMPass::convert(LaunchOp launch) {
                                  : getRecord(stream, launch.getWhen(), locate);
       if (isWrong)
         return failure();
+      int64_t threads =
+          (product ? getShape(product) : getShape(stream)).threads;
+      if (record.size() > threads || count >= threads)
+        return op.emitOpError("has ")
+               << (count >= threads ? "more problems beside it than its "
+                                    : "a record of more words than its ")
+               << threads << " threads can look through; expected more threads";
       table.push_back(blocks);
       blocks += record.blocks;
       ++count;
@@ -303,6 +303,7 @@ LogicalResult ConvertMuonGPUToNVVMPass::convert(LaunchOp launch) {
       for (const OperandRef &ref : record.operands)
         words.append({ref.ref, ref.shift, ref.step, ref.perMember, ref.stride});
     }
+    kernel = getKernel(launch, cast<WorkOpInterface>(body.front()));
     table.push_back(blocks);
     llvm::append_range(table, words);
   }

@@ -33,39 +33,42 @@ func.func @step(%gs: memref<3xf64>, %ms: memref<3xf64>, %b: memref<f32>, %t: mem
 // CHECK-DAG: %[[C3:.+]] = arith.constant 3 : i64
 // CHECK-DAG: %[[C256:.+]] = arith.constant 256 : i64
 // CHECK-DAG: %[[BYTE0:.+]] = arith.constant 0 : i8
-// CHECK: %[[SLOT4:.+]] = llvm.getelementptr %[[SLOTS]][32]
-// CHECK: %[[OK:.+]] = llvm.load %[[SLOT4]] {{.*}} -> !llvm.ptr<1>
-// CHECK: %[[SLOT3:.+]] = llvm.getelementptr %[[SLOTS]][24]
-// CHECK: %[[T:.+]] = llvm.load %[[SLOT3]] {{.*}} -> !llvm.ptr<1>
-// CHECK: %[[GS:.+]] = llvm.load %[[SLOTS]] {{.*}} -> !llvm.ptr<1>
-// CHECK: %[[FACTOR:.+]] = llvm.getelementptr %[[ARENA]][256]
-// CHECK: %[[K1:.+]] = llvm.getelementptr %[[ARENA]][512]
-// CHECK: %[[K2:.+]] = llvm.getelementptr %[[ARENA]][768]
 // CHECK: %[[TID:.+]] = nvvm.read.ptx.sreg.tid.x
 // CHECK: %[[THREAD:.+]] = arith.extui %[[TID]] : i32 to i64
 // CHECK: %[[FIRST:.+]] = arith.cmpi eq, %[[THREAD]], %{{.+}} : i64
+// CHECK: %[[SLOT4:.+]] = llvm.getelementptr %[[SLOTS]][32]
+// CHECK: %[[OK:.+]] = llvm.load %[[SLOT4]] {{.*}} -> !llvm.ptr<1>
 // CHECK: %[[BYTE:.+]] = llvm.load %[[OK]] : !llvm.ptr<1> -> i8
 // CHECK: %[[SET:.+]] = arith.cmpi ne, %[[BYTE]], %[[BYTE0]] : i8
 // CHECK-NEXT: nvvm.barrier0
 // CHECK-NEXT: scf.if %[[SET]] {
+// CHECK: %[[SLOT3:.+]] = llvm.getelementptr %[[SLOTS]][24]
+// CHECK: %[[T:.+]] = llvm.load %[[SLOT3]] {{.*}} -> !llvm.ptr<1>
 // CHECK-NEXT: scf.if %[[FIRST]] {
 // CHECK: %[[OLD:.+]] = llvm.load %[[T]] : !llvm.ptr<1> -> i64
 // CHECK: %[[NEW:.+]] = arith.addi %[[OLD]], %{{.+}} : i64
 // CHECK: llvm.store %[[NEW]], %[[T]] : i64
 // CHECK: nvvm.barrier0
-// CHECK: scf.for %{{.+}} = %[[THREAD]] to %[[C3]] step %[[C256]]
-// CHECK: llvm.store %{{.+}} : f64, !llvm.ptr<1>
-// CHECK: nvvm.barrier0
+// CHECK: %[[GS:.+]] = llvm.load %[[SLOTS]] {{.*}} -> !llvm.ptr<1>
 // CHECK: scf.for %[[I:.+]] = %[[THREAD]] to %[[C3]] step %[[C256]]
 // CHECK: %[[OFFSET:.+]] = arith.muli %[[I]], %{{.+}} : i64
 // CHECK: %[[SUM:.+]] = llvm.getelementptr %[[GS]][%[[OFFSET]]]
 // CHECK: llvm.load %[[SUM]] : !llvm.ptr<1> -> f64
-// CHECK: %[[OFFSET4:.+]] = arith.muli %[[I]], %{{.+}} : i64
+// CHECK: %[[UNIT:.+]] = llvm.getelementptr %[[ARENA]][%[[OFFSET]]]
+// CHECK: llvm.store %{{.+}}, %[[UNIT]] : f64
+// CHECK: nvvm.barrier0
+// CHECK: %[[FACTOR:.+]] = llvm.getelementptr %[[ARENA]][256]
+// CHECK: scf.for %[[J:.+]] = %[[THREAD]] to %[[C3]] step %[[C256]]
+// CHECK: llvm.getelementptr %[[ARENA]][
+// CHECK: %[[OFFSET4:.+]] = arith.muli %[[J]], %{{.+}} : i64
 // CHECK: %[[PLACE:.+]] = llvm.getelementptr %[[FACTOR]][%[[OFFSET4]]]
 // CHECK: llvm.store %{{.+}}, %[[PLACE]] : f32
 // CHECK: nvvm.barrier0
+// CHECK: %[[T2:.+]] = llvm.load %[[SLOT3]] {{.*}} -> !llvm.ptr<1>
+// CHECK: %[[K1:.+]] = llvm.getelementptr %[[ARENA]][512]
+// CHECK: %[[K2:.+]] = llvm.getelementptr %[[ARENA]][768]
 // CHECK-NEXT: scf.if %[[FIRST]] {
-// CHECK: %[[STEP:.+]] = llvm.load %[[T]] : !llvm.ptr<1> -> i64
+// CHECK: %[[STEP:.+]] = llvm.load %[[T2]] : !llvm.ptr<1> -> i64
 // CHECK: %[[POWERS:.+]]:5 = scf.while (%{{.+}} = %[[STEP]], %{{.+}} = %[[B1]], %{{.+}} = %[[ONE]], %{{.+}} = %[[B2]], %{{.+}} = %[[ONE]])
 // CHECK: %[[REST1:.+]] = arith.subf %[[ONE]], %[[POWERS]]#2 : f64
 // CHECK: %[[Q1:.+]] = arith.divf %[[ONE]], %[[REST1]] : f64
@@ -78,6 +81,7 @@ func.func @step(%gs: memref<3xf64>, %ms: memref<3xf64>, %b: memref<f32>, %t: mem
 
 // Few partials are added by one thread, more by a warp, many by the block:
 // whatever the number of sums, so that the order is that of the partials alone.
+// Few partials of many sums come through shared memory.
 
 func.func @reduce(%a: memref<16xf64>, %b: memref<144xf64>, %c: memref<2050xf64>, %s: memref<2xf64>) {
   muon_gpu.launch {
@@ -89,6 +93,13 @@ func.func @reduce(%a: memref<16xf64>, %b: memref<144xf64>, %c: memref<2050xf64>,
   muon_gpu.launch {
     muon_gpu.reduce partials(%c : memref<2050xf64>) sums(%s : memref<2xf64>)
   } {phase = "block"}
+  return
+}
+
+func.func @reduce_many(%a: memref<1500xf64>, %s: memref<500xf64>) {
+  muon_gpu.launch {
+    muon_gpu.reduce partials(%a : memref<1500xf64>) sums(%s : memref<500xf64>)
+  } {phase = "many"}
   return
 }
 
@@ -118,6 +129,25 @@ func.func @reduce(%a: memref<16xf64>, %b: memref<144xf64>, %c: memref<2050xf64>,
 // CHECK: nvvm.barrier0
 // CHECK: gpu.return
 
+// 341 of the sums have their 3 partials in the 1024 numbers that are there.
+
+// CHECK-LABEL: gpu.func @many_4(
+// CHECK-DAG: %[[C3:.+]] = arith.constant 3 : i64
+// CHECK-DAG: %[[C500:.+]] = arith.constant 500 : i64
+// CHECK-DAG: %[[C341:.+]] = arith.constant 341 : i64
+// CHECK: scf.for %[[BEGIN:.+]] = %{{.+}} to %[[C500]] step %[[C341]]
+// CHECK: %[[LEFT:.+]] = arith.subi %[[C500]], %[[BEGIN]] : i64
+// CHECK: %[[SIZE:.+]] = arith.minsi %[[LEFT]], %[[C341]] : i64
+// CHECK: %[[NUMBERS:.+]] = arith.muli %[[SIZE]], %[[C3]] : i64
+// CHECK: scf.for %{{.+}} to %[[NUMBERS]]
+// CHECK: llvm.store %{{.+}} : f64, !llvm.ptr<3>
+// CHECK: nvvm.barrier0
+// CHECK: scf.for %{{.+}} to %[[SIZE]]
+// CHECK: llvm.load %{{.+}} : !llvm.ptr<3> -> f64
+// CHECK: llvm.store %{{.+}} : f64, !llvm.ptr<1>
+// CHECK: nvvm.barrier0
+// CHECK: gpu.return
+
 // muon.look brings lists into shared memory 1024 numbers at a time, and one
 // thread adds them in order: the 1000 of the first list and 24 of the second,
 // then the other 6 of it and the momentum.
@@ -129,19 +159,17 @@ func.func @look(%g: memref<1000xf64>, %h: memref<30xf64>, %m: memref<2xf64>, %l:
   return
 }
 
-// CHECK-LABEL: gpu.func @look_4(
+// CHECK-LABEL: gpu.func @look_5(
 // CHECK-SAME: %[[SLOTS:[^:]+]]: !llvm.ptr<1>,
 // CHECK-DAG: %[[C6:.+]] = arith.constant 6 : i64
 // CHECK-DAG: %[[C8:.+]] = arith.constant 8 : i64
 // CHECK-DAG: %[[C1000:.+]] = arith.constant 1000 : i64
 // CHECK-DAG: %[[C1024:.+]] = arith.constant 1024 : i64
 // CHECK-DAG: %[[ZERO:.+]] = arith.constant 0.000000e+00 : f64
-// CHECK-DAG: %[[SHARED:.+]] = llvm.mlir.addressof @look_4_numbers : !llvm.ptr<3>
+// CHECK-DAG: %[[SHARED:.+]] = llvm.mlir.addressof @look_5_numbers : !llvm.ptr<3>
 // CHECK: %[[G:.+]] = llvm.load %[[SLOTS]] {{.*}} -> !llvm.ptr<1>
 // CHECK: %[[SLOT1:.+]] = llvm.getelementptr %[[SLOTS]][8]
 // CHECK: %[[H:.+]] = llvm.load %[[SLOT1]] {{.*}} -> !llvm.ptr<1>
-// CHECK: %[[SLOT2:.+]] = llvm.getelementptr %[[SLOTS]][16]
-// CHECK: %[[M:.+]] = llvm.load %[[SLOT2]] {{.*}} -> !llvm.ptr<1>
 // CHECK: %[[H1:.+]] = llvm.getelementptr %[[H]][-8000]
 // CHECK: scf.for %[[I:.+]] = %{{.+}} to %[[C1024]] step %{{.+}} : i64
 // CHECK: %[[IN_G:.+]] = arith.cmpi slt, %[[I]], %[[C1000]] : i64
@@ -157,7 +185,10 @@ func.func @look(%g: memref<1000xf64>, %h: memref<30xf64>, %m: memref<2xf64>, %l:
 // CHECK-COUNT-8: arith.addf
 // CHECK-NOT: arith.addf
 // CHECK: nvvm.barrier0
-// CHECK: %[[H2:.+]] = llvm.getelementptr %[[H]][192]
+// CHECK: %[[AGAIN:.+]] = llvm.load %[[SLOT1]] {{.*}} -> !llvm.ptr<1>
+// CHECK: %[[H2:.+]] = llvm.getelementptr %[[AGAIN]][192]
+// CHECK: %[[SLOT2:.+]] = llvm.getelementptr %[[SLOTS]][16]
+// CHECK: %[[M:.+]] = llvm.load %[[SLOT2]] {{.*}} -> !llvm.ptr<1>
 // CHECK: %[[M2:.+]] = llvm.getelementptr %[[M]][-48]
 // CHECK: scf.for %[[J:.+]] = %{{.+}} to %[[C8]] step
 // CHECK: %[[IN_H:.+]] = arith.cmpi slt, %[[J]], %[[C6]] : i64
@@ -187,7 +218,7 @@ func.func @loop(%p: memref<64xf64>, %s: memref<8xf64>) {
   return
 }
 
-// CHECK-LABEL: gpu.func @loop_5(
+// CHECK-LABEL: gpu.func @loop_6(
 // CHECK-SAME: %[[SLOTS:[^:]+]]: !llvm.ptr<1>, %{{[^:]+}}: !llvm.ptr<1>, %[[OFFSET:[^:]+]]: i64,
 // CHECK: %[[P:.+]] = llvm.load %{{.+}} -> !llvm.ptr<1>
 // CHECK: %[[BYTES:.+]] = arith.muli %{{.+}}, %{{.+}} : i64

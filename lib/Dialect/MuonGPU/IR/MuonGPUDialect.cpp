@@ -44,8 +44,8 @@ LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                             "16 to 256, found "
                          << m << "x" << n << "x" << k;
   // mma.sync computes 16×8.
-  if (warpsM < 1 || warpsN < 1 || m % (warpsM * 16) != 0 ||
-      n % (warpsN * 8) != 0)
+  if (warpsM < 1 || warpsN < 1 || warpsM > m || warpsN > n ||
+      m % (warpsM * 16) != 0 || n % (warpsN * 8) != 0)
     return emitError() << "expected " << warpsM << "x" << warpsN
                        << " warps to share a tile of " << m << "x" << n
                        << " in parts that are multiples of 16x8";

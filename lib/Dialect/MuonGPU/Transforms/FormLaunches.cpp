@@ -152,6 +152,8 @@ void Run::spreadConditions(Operation *end) {
         fits = false;
         break;
       }
+      // What outlives an iteration is also read by what comes earlier.
+      bool isLocal = base.getDefiningOp()->getBlock() == end->getBlock();
       llvm::SmallPtrSet<Operation *, 8> users;
       collectUsers(base, users);
       for (Operation *user : users) {
@@ -161,7 +163,7 @@ void Run::spreadConditions(Operation *end) {
           fits = false;
           break;
         }
-        if (found->second <= i)
+        if (found->second == i || (isLocal && found->second < i))
           continue;
         Value condition = items[found->second].condition;
         if (!condition || (common && common != condition)) {
@@ -250,8 +252,10 @@ void Run::assignLevels() {
       continue;
     bool isAwaited = false;
     for (size_t j = i + 1; j < items.size() && !isAwaited; ++j)
-      isAwaited = items[j].level <= last &&
-                  item.accesses.conflictsWith(items[j].accesses);
+      // Of the last ones, only those under one condition are done in order.
+      isAwaited =
+          (items[j].level <= last || items[j].condition != item.condition) &&
+          item.accesses.conflictsWith(items[j].accesses);
     if (!isAwaited && item.level > 1) {
       item.level = last + 1;
       item.wave = std::numeric_limits<unsigned>::max();
@@ -338,8 +342,15 @@ struct FormLaunchesPass
   void form(Block &block) {
     // What only names memory comes first, so that work can change places.
     Operation *front = nullptr;
+    llvm::SmallPtrSet<Operation *, 16> moved;
+    auto isThere = [&](Value operand) {
+      Operation *definition = operand.getDefiningOp();
+      return !definition || definition->getBlock() != &block ||
+             moved.contains(definition);
+    };
     for (Operation &op : llvm::make_early_inc_range(block)) {
-      if (!isa<memref::AllocOp>(op) && !isMemoryEffectFree(&op))
+      if ((!isa<memref::AllocOp>(op) && !isMemoryEffectFree(&op)) ||
+          !llvm::all_of(op.getOperands(), isThere))
         continue;
       if (op.hasTrait<OpTrait::IsTerminator>() || op.getNumRegions() != 0)
         continue;
@@ -348,6 +359,7 @@ struct FormLaunchesPass
       else
         op.moveBefore(&block, block.begin());
       front = &op;
+      moved.insert(&op);
     }
     Run run(scratchLimit);
     for (Operation &op : llvm::make_early_inc_range(block)) {

@@ -51,18 +51,31 @@ static const char *getObjection(MatmulOp product, StreamOp stream) {
   for (Operation *user : users)
     if (user != product && user != stream)
       return "the result has other users";
-  if (llvm::count(stream->getOperands(), result) != 1 ||
+  auto isOfResult = [&](Value value) { return getBase(value) == base; };
+  if (llvm::count_if(stream->getOperands(), isOfResult) != 1 ||
       llvm::count(stream.getInputs(), result) != 1)
     return "the stream uses the result in several ways";
-  if (product.getWhen() && product.getWhen() != stream.getWhen())
+  // Without sums, nobody misses the product where the stream is not done.
+  if (product.getWhen() != stream.getWhen() &&
+      (product.getWhen() || !product.getSums().empty()))
     return "the conditions differ";
-  if (product->getBlock() != stream->getBlock())
-    return "they are in different blocks";
-  Accesses accesses(stream);
+  if (product->getBlock() != stream->getBlock() ||
+      !product->isBeforeInBlock(stream))
+    return "the stream does not follow the product in its block";
+  Accesses before(product), after(stream);
+  for (Value value : {product.getLhs(), product.getRhs()})
+    if (after.writes.contains(getBase(value)))
+      return "the stream writes what the product multiplies";
+  for (Value value : product.getTiles())
+    if (after.writes.contains(getBase(value)) &&
+        !llvm::is_contained(stream.getOuts(), value))
+      return "the stream writes what the product reads in another way";
   for (Operation *op = product->getNextNode(); op != stream;
-       op = op->getNextNode())
-    if (Accesses(op).conflictsWith(accesses))
+       op = op->getNextNode()) {
+    Accesses between(op);
+    if (before.conflictsWith(between) || between.conflictsWith(after))
       return "something in between uses the same memory";
+  }
   return nullptr;
 }
 
@@ -173,11 +186,15 @@ struct FuseEpiloguesPass
         continue;
       }
       int64_t before = getBytes(product) + getBytes(stream);
-      SmallVector<Value> buffers = {input, getBase(input)};
+      Value result = input;
       MatmulOp fused = fuse(product, stream);
-      for (Value buffer : buffers)
-        if (buffer.use_empty())
-          buffer.getDefiningOp()->erase();
+      // Views of the buffer, and then the buffer.
+      while (result && result.use_empty()) {
+        Operation *definition = result.getDefiningOp();
+        auto view = dyn_cast<ViewLikeOpInterface>(definition);
+        result = view ? view.getViewSource() : Value();
+        definition->erase();
+      }
       ++numFused;
       remark::passed(fused.getLoc(), options)
           << "done in the epilogue of the product: " << std::to_string(before)

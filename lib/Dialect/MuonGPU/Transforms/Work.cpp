@@ -8,12 +8,14 @@
 
 #include "muon-mlir/Dialect/MuonGPU/Transforms/Work.h"
 #include "muon-mlir/Dialect/MuonGPU/Transforms/Schedules.h"
+#include "llvm/ADT/SetVector.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace mlir::muon_gpu;
 
-static int64_t getBytes(ValueRange values) {
+/// Each value counts once.
+static int64_t getBytes(const llvm::SetVector<Value> &values) {
   int64_t bytes = 0;
   for (Value value : values) {
     MatrixList list = *getMatrices(value.getType());
@@ -33,13 +35,14 @@ Traffic muon_gpu::getTraffic(Operation *op) {
                         llvm::divideCeil(list.getElementTypeBitWidth(), 8);
     return traffic;
   }
-  Traffic traffic{getBytes(work.getElementInputs()), getBytes(work.getOuts())};
+  llvm::SetVector<Value> read, written;
+  read.insert_range(work.getElementInputs());
+  written.insert_range(work.getOuts());
   if (auto product = dyn_cast<MatmulOp>(op)) {
-    traffic.read += getBytes(product.getLhs());
-    if (product.getRhs() != product.getLhs())
-      traffic.read += getBytes(product.getRhs());
+    read.insert(product.getLhs());
+    read.insert(product.getRhs());
   }
-  return traffic;
+  return {getBytes(read), getBytes(written)};
 }
 
 int64_t muon_gpu::getTileFlops(MatmulOp op) {

@@ -149,17 +149,21 @@ const char *fakeNvtxLog() {
 // Versions, errors, devices
 //===----------------------------------------------------------------------===//
 
+/// Options of the environment, for whoever has not called fakeCudaReset.
+static bool configure() {
+  if (isConfigured)
+    return true;
+  const char *options = std::getenv("MUON_FAKE_CUDA");
+  if (fakeCudaReset(options ? options : ""))
+    return true;
+  std::fprintf(stderr, "MUON_FAKE_CUDA: unknown option in '%s'\n", options);
+  return false;
+}
+
 FAKE_CUDA_API Result cuInit(unsigned flags) {
   LOCK;
-  if (flags)
+  if (flags || !configure())
     return InvalidValue;
-  if (!isConfigured) {
-    const char *options = std::getenv("MUON_FAKE_CUDA");
-    if (!fakeCudaReset(options ? options : "")) {
-      std::fprintf(stderr, "MUON_FAKE_CUDA: unknown option in '%s'\n", options);
-      return InvalidValue;
-    }
-  }
   if (machine->options.devices == 0)
     return NoDevice;
   machine->isInitialized = true;
@@ -168,6 +172,9 @@ FAKE_CUDA_API Result cuInit(unsigned flags) {
 
 FAKE_CUDA_API Result cuDriverGetVersion(int *version) {
   LOCK;
+  // Allowed before cuInit.
+  if (!configure())
+    return InvalidValue;
   *version = machine->options.driver;
   return Success;
 }

@@ -27,7 +27,7 @@ def MuonGPU_Batch : MuonGPU_Buffer<"isBatchBuffer",
 def MuonGPU_Elements : MuonGPU_Buffer<"isElementsBuffer",
   "table, or static memref with contiguous rows, of f32, bf16 or f16">;
 def MuonGPU_Numbers : MuonGPU_Buffer<"isNumbersBuffer",
-  "memref of one f32, f64 or i64, or of one for each matrix">;
+  "memref of one f32 or f64, or of one for each matrix">;
 def MuonGPU_Sums : MuonGPU_Buffer<"isSumsBuffer", "static rank-1 memref of f64">;
 def MuonGPU_F32Numbers : MuonGPU_Buffer<"isF32Numbers",
   "static rank-1 memref of f32">;

@@ -1,0 +1,111 @@
+// RUN: muon-opt %s -split-input-file -verify-diagnostics
+
+func.func @empty() {
+  // expected-error@+1 {{expected work in the body}}
+  muon_gpu.launch {
+  }
+  return
+}
+
+// -----
+
+func.func @no_work() {
+  muon_gpu.launch {
+    // expected-error@+1 {{is not work that a launch can do}}
+    %0 = memref.alloc() : memref<f32>
+  }
+  return
+}
+
+// -----
+
+func.func @nested(%p: memref<4xf64>, %s: memref<2xf64>) {
+  muon_gpu.launch {
+    // expected-error@+1 {{is not work that a launch can do}}
+    muon_gpu.launch {
+      muon_gpu.reduce partials(%p : memref<4xf64>) sums(%s : memref<2xf64>)
+    }
+  }
+  return
+}
+
+// -----
+
+func.func @block_work_and_stream(%a: memref<16xf32>, %p: memref<4xf64>, %s: memref<2xf64>) {
+  muon_gpu.launch {
+    muon_gpu.reduce partials(%p : memref<4xf64>) sums(%s : memref<2xf64>)
+    // expected-error@+1 {{differs in kind from what shares its launch}}
+    muon_gpu.stream ins(%a : memref<16xf32>) {
+    ^bb0(%x: f32):
+      muon_gpu.yield
+    }
+  }
+  return
+}
+
+// -----
+
+func.func @stream_and_product(%a: memref<1x16x16xf32>, %o: memref<1x16x16xf32>) {
+  muon_gpu.launch {
+    muon_gpu.stream ins(%a : memref<1x16x16xf32>) {
+    ^bb0(%x: f32):
+      muon_gpu.yield
+    }
+    // expected-error@+1 {{differs in kind from what shares its launch}}
+    muon_gpu.matmul lhs(%a : memref<1x16x16xf32>) rhs(%a : memref<1x16x16xf32>) outs(%o : memref<1x16x16xf32>) {
+    ^bb0(%acc: f32):
+      muon_gpu.yield %acc : f32
+    }
+  }
+  return
+}
+
+// -----
+
+func.func @product_and_block_work(%a: memref<1x16x16xf32>, %o: memref<1x16x16xf32>, %t: memref<i64>) {
+  muon_gpu.launch {
+    muon_gpu.matmul lhs(%a : memref<1x16x16xf32>) rhs(%a : memref<1x16x16xf32>) outs(%o : memref<1x16x16xf32>) {
+    ^bb0(%acc: f32):
+      muon_gpu.yield %acc : f32
+    }
+    // expected-error@+1 {{differs in kind from what shares its launch}}
+    muon.advance step(%t : memref<i64>)
+  }
+  return
+}
+
+// -----
+
+func.func @condition_of_stream(%a: memref<16xf32>, %ok: memref<i1>) {
+  muon_gpu.launch {
+    // expected-error@+1 {{has a condition, which belongs to the launch}}
+    muon_gpu.stream ins(%a : memref<16xf32>) when(%ok : memref<i1>) {
+    ^bb0(%x: f32):
+      muon_gpu.yield
+    }
+  }
+  return
+}
+
+// -----
+
+func.func @condition_of_product(%a: memref<1x16x16xf32>, %o: memref<1x16x16xf32>, %ok: memref<i1>) {
+  muon_gpu.launch when(%ok : memref<i1>) {
+    // expected-error@+1 {{has a condition, which belongs to the launch}}
+    muon_gpu.matmul lhs(%a : memref<1x16x16xf32>) rhs(%a : memref<1x16x16xf32>) outs(%o : memref<1x16x16xf32>) when(%ok : memref<i1>) {
+    ^bb0(%acc: f32):
+      muon_gpu.yield %acc : f32
+    }
+  }
+  return
+}
+
+// -----
+
+func.func @condition_of_advance(%t: memref<i64>, %ok: memref<i1>) {
+  muon_gpu.launch {
+    // expected-error@+1 {{has a condition, which belongs to the launch}}
+    muon.advance when(%ok : memref<i1>) step(%t : memref<i64>)
+  }
+  return
+}

@@ -1,0 +1,23 @@
+// RUN: muon-opt --muon-gpu-split-sums -split-input-file -verify-diagnostics %s
+
+func.func @product(%a: memref<1x16x16xf32>, %o: memref<1x16x16xf32>, %s: memref<1xf64>) {
+  // expected-error@+1 {{'muon_gpu.matmul' op expected a schedule}}
+  muon_gpu.matmul lhs(%a : memref<1x16x16xf32>) rhs(%a : memref<1x16x16xf32>) outs(%o : memref<1x16x16xf32>) sums(%s : memref<1xf64>) {
+  ^bb0(%acc: f32):
+    %0 = arith.extf %acc : f32 to f64
+    muon_gpu.yield %acc, %0 : f32, f64
+  }
+  return
+}
+
+// -----
+
+func.func @stream(%a: memref<1x16x16xf32>, %s: memref<1xf64>) {
+  // expected-error@+1 {{'muon_gpu.stream' op expected a schedule}}
+  muon_gpu.stream ins(%a : memref<1x16x16xf32>) sums(%s : memref<1xf64>) {
+  ^bb0(%x: f32):
+    %0 = arith.extf %x : f32 to f64
+    muon_gpu.yield %0 : f64
+  }
+  return
+}
