@@ -123,7 +123,11 @@ Plan::Plan(MatmulOp op)
 
 KernelShape muon_gpu::getShape(MatmulOp op) {
   Plan plan(op);
-  return {plan.threads, plan.sharedBytes()};
+  // As many as there is shared memory for: 100 KiB on every architecture, of
+  // which each takes 1 KiB besides. Of 65,536 registers, a thread gets 128.
+  int64_t blocks = std::min((100 << 10) / (plan.sharedBytes() + (1 << 10)),
+                            512 / plan.threads);
+  return {plan.threads, plan.sharedBytes(), std::max<int64_t>(blocks, 1)};
 }
 
 LogicalResult muon_gpu::checkMatmul(MatmulOp op) {
@@ -132,8 +136,8 @@ LogicalResult muon_gpu::checkMatmul(MatmulOp op) {
   Plan plan(op);
   // Bytes of a row and eight times the number of a tile are 32-bit numbers.
   constexpr int64_t most = int64_t(1) << 28;
-  int64_t tiles = llvm::divideCeil(op.getM(), plan.m) *
-                  llvm::divideCeil(op.getN(), plan.n);
+  int64_t tiles =
+      llvm::divideCeil(op.getM(), plan.m) * llvm::divideCeil(op.getN(), plan.n);
   if (std::max({op.getM(), op.getN(), op.getK(), tiles}) > most)
     return op.emitOpError("expected rows, columns and tiles up to 2^28, found ")
            << op.getM() << "x" << op.getN() << "x" << op.getK() << " and "

@@ -35,7 +35,7 @@ static bool isPadded(const MatrixList &list) {
 }
 
 KernelShape muon_gpu::getShape(StreamOp op) {
-  return {op.getSchedule()->getThreads(), 0};
+  return {op.getSchedule()->getThreads()};
 }
 
 static SmallVector<Value> getElementOperands(StreamOp op) {

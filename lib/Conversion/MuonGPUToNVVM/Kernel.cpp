@@ -136,7 +136,7 @@ Value muon_gpu::createShared(const Code &code, ::mlir::gpu::GPUFuncOp kernel,
 
 ::mlir::gpu::GPUFuncOp muon_gpu::createKernel(::mlir::gpu::GPUModuleOp module,
                                               Location loc, StringRef name,
-                                              int64_t threads) {
+                                              const KernelShape &shape) {
   OpBuilder b = OpBuilder::atBlockEnd(module.getBody());
   Code code(b, loc);
   Type global = code.pointer(kGlobalSpace);
@@ -146,7 +146,10 @@ Value muon_gpu::createShared(const Code &code, ::mlir::gpu::GPUFuncOp kernel,
   kernel->setAttr(::mlir::gpu::GPUDialect::getKernelFuncAttrName(),
                   b.getUnitAttr());
   kernel.setKnownBlockSizeAttr(
-      b.getDenseI32ArrayAttr({static_cast<int32_t>(threads), 1, 1}));
+      b.getDenseI32ArrayAttr({static_cast<int32_t>(shape.threads), 1, 1}));
+  if (shape.blocks)
+    kernel->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
+                    b.getI32IntegerAttr(shape.blocks));
   return kernel;
 }
 

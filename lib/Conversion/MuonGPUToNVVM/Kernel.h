@@ -253,16 +253,20 @@ Value createShared(const Code &code, ::mlir::gpu::GPUFuncOp kernel,
 // Kernels
 //===----------------------------------------------------------------------===//
 
-/// Threads and dynamic shared memory of a kernel.
+/// Threads and dynamic shared memory of a kernel, and how many blocks a
+/// multiprocessor works on at the same time: ptxas may give threads as many
+/// registers as that leaves. For 0 it chooses, and rather spills some than have
+/// fewer blocks.
 struct KernelShape {
   int64_t threads = 0;
   int64_t sharedBytes = 0;
+  int64_t blocks = 0;
 };
 
 /// Creates an empty kernel with the parameters of all kernels.
 ::mlir::gpu::GPUFuncOp createKernel(::mlir::gpu::GPUModuleOp module,
                                     Location loc, StringRef name,
-                                    int64_t threads);
+                                    const KernelShape &shape);
 
 /// Products. `hasCondition`: number 0 of each problem is the flag.
 KernelShape getShape(MatmulOp op);
@@ -282,6 +286,7 @@ ProblemRecord getRecord(StreamOp op, Value condition,
 
 /// Work of one block, `kThreads` threads, one operation after the other.
 constexpr int64_t kBlockWorkThreads = 256;
+constexpr KernelShape kBlockWorkShape = {kBlockWorkThreads, 0, 1};
 LogicalResult expandBlockWork(LaunchOp launch, ::mlir::gpu::GPUFuncOp kernel,
                               function_ref<OperandRef(Value)> locate);
 

@@ -246,7 +246,7 @@ int64_t ConvertMuonGPUToNVVMPass::getKernel(LaunchOp launch,
   auto stream = dyn_cast<StreamOp>(op);
   KernelShape shape = product ? getShape(product) : getShape(stream);
   ::mlir::gpu::GPUFuncOp kernel =
-      createKernel(module, op->getLoc(), makeName(launch), shape.threads);
+      createKernel(module, op->getLoc(), makeName(launch), shape);
   if (product)
     expandMatmul(product, hasCondition, kernel, kTableName);
   else
@@ -272,10 +272,10 @@ LogicalResult ConvertMuonGPUToNVVMPass::convert(LaunchOp launch) {
   int64_t kernel, first = table.size(), blocks = 0, count = 0;
   if (muon_gpu::isBlockWork(&body.front())) {
     ::mlir::gpu::GPUFuncOp function = createKernel(
-        module, launch.getLoc(), makeName(launch), kBlockWorkThreads);
+        module, launch.getLoc(), makeName(launch), kBlockWorkShape);
     if (failed(expandBlockWork(launch, function, locate)) || isWrong)
       return failure();
-    kernel = addKernel(launch, function, {kBlockWorkThreads, 0});
+    kernel = addKernel(launch, function, kBlockWorkShape);
     blocks = 1;
   } else {
     SmallVector<int64_t> words;

@@ -26,7 +26,7 @@ func.func @step(%gs: memref<3xf64>, %ms: memref<3xf64>, %b: memref<f32>, %t: mem
 }
 
 // CHECK-LABEL: gpu.func @step_0(
-// CHECK-SAME: %[[SLOTS:[^:]+]]: !llvm.ptr<1>, %[[ARENA:[^:]+]]: !llvm.ptr<1>, %{{[^:]+}}: i64, %{{[^:]+}}: i32, %{{[^:]+}}: i32) kernel attributes {known_block_size = array<i32: 256, 1, 1>}
+// CHECK-SAME: %[[SLOTS:[^:]+]]: !llvm.ptr<1>, %[[ARENA:[^:]+]]: !llvm.ptr<1>, %{{[^:]+}}: i64, %{{[^:]+}}: i32, %{{[^:]+}}: i32) kernel attributes {known_block_size = array<i32: 256, 1, 1>, nvvm.minctasm = 1 : i32}
 // CHECK-DAG: %[[ONE:.+]] = arith.constant 1.000000e+00 : f64
 // CHECK-DAG: %[[B1:.+]] = arith.constant 9.000000e-01 : f64
 // CHECK-DAG: %[[B2:.+]] = arith.constant 0.9499{{[0-9]+}} : f64

@@ -15,7 +15,7 @@ func.func @bf16(%a: memref<1x64x64xbf16>, %b: memref<1x32x64xbf16>, %o: memref<1
 }
 
 // CHECK-LABEL: gpu.func @bf16_0(
-// CHECK-SAME: kernel attributes {known_block_size = array<i32: 32, 1, 1>}
+// CHECK-SAME: kernel attributes {known_block_size = array<i32: 32, 1, 1>, nvvm.minctasm = 14 : i32}
 // CHECK-DAG: %[[ZERO:.+]] = arith.constant 0.000000e+00 : f32
 // CHECK-DAG: %[[FIRST:.+]] = arith.constant 0 : i32
 // CHECK-DAG: %[[TWO:.+]] = arith.constant 2 : i32
