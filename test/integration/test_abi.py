@@ -64,7 +64,7 @@ class HostApi(ctypes.Structure):
                 ("symmetric_product", SYMMETRIC_PRODUCT),
                 ("commuting_product", COMMUTING_PRODUCT),
                 ("symmetric_apply", SYMMETRIC_APPLY),
-                ("parallel_for", PARALLEL_FOR)]
+                ("parallel_for", PARALLEL_FOR), ("launch", _pointer)]
 
 
 class Guarded:
@@ -218,11 +218,11 @@ class Host:
         self.guarded_call("parallel_for", context, run)
 
     def table(self, arena: Guarded) -> HostApi:
-        return HostApi(2, ctypes.sizeof(HostApi), self.context, arena.address,
+        return HostApi(3, ctypes.sizeof(HostApi), self.context, arena.address,
                        SYMMETRIC_PRODUCT(self.symmetric_product),
                        COMMUTING_PRODUCT(self.commuting_product),
                        SYMMETRIC_APPLY(self.symmetric_apply),
-                       PARALLEL_FOR(self.parallel_for))
+                       PARALLEL_FOR(self.parallel_for), None)
 
 
 class Abi(StepTestCase):
@@ -335,7 +335,7 @@ class Abi(StepTestCase):
         library, manifest, step = self.load(artifact)
         self.assertEqual((manifest["format"], manifest["version"],
                           manifest["host_api"], manifest["target"]),
-                         ("muon-artifact", 1, 2, "cpu"))
+                         ("muon-artifact", 1, 3, "cpu"))
         self.assertEqual(manifest["frozen"], ["ids"])
 
         plan = artifact.plan
