@@ -22,6 +22,7 @@
 #include "muon-mlir/Dialect/MuonGPU/Transforms/Passes.h"
 #include "muon-mlir/Report/Passes.h"
 #include "muon-mlir/Target/Passes.h"
+#include "llvm/Support/raw_ostream.h"
 
 using namespace mlir;
 using namespace mlir::muon;
@@ -53,6 +54,17 @@ std::optional<Phase> mlir::muon::symbolizePhase(ArrayRef<PhaseInfo> phases,
     if (info.name == name)
       return info.phase;
   return std::nullopt;
+}
+
+std::string mlir::muon::listPhases(ArrayRef<PhaseInfo> phases) {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  for (const PhaseInfo &info : phases)
+    os << (&info == &phases.front()  ? ""
+           : &info == &phases.back() ? " or "
+                                     : ", ")
+       << info.name;
+  return text;
 }
 
 static void verifyPhase(OpPassManager &pm, StringRef name) {
@@ -255,23 +267,28 @@ struct TargetPipelineOptions
 
 /// Registers the pipeline for all phases of a target.
 static void registerTarget(StringRef name, StringRef description, bool isGpu) {
-  static const auto build = [](OpPassManager &pm, bool isGpu,
-                               const TargetPipelineOptions &options) {
-    PipelineConfig config;
-    config.scratchLimit = options.scratchLimit;
-    config.arch = options.arch;
-    config.ptxas = options.ptxas;
-    std::optional<Phase> to =
-        symbolizePhase(isGpu ? getGpuPhases() : getCpuPhases(), options.to);
-    // The check of a phase that does not exist says so.
-    if (!to)
-      return verifyPhase(pm, options.to);
-    buildPhases(pm, isGpu, Phase::Step, *to, config);
-  };
-  PassPipelineRegistration<TargetPipelineOptions>(
+  registerPassPipeline(
       name, description,
-      [isGpu](OpPassManager &pm, const TargetPipelineOptions &options) {
-        build(pm, isGpu, options);
+      [isGpu](OpPassManager &pm, StringRef text,
+              function_ref<LogicalResult(const Twine &)> emitError)
+          -> LogicalResult {
+        TargetPipelineOptions options;
+        if (failed(options.parseFromString(text)))
+          return failure();
+        ArrayRef<PhaseInfo> phases = isGpu ? getGpuPhases() : getCpuPhases();
+        std::optional<Phase> to = symbolizePhase(phases, options.to);
+        if (!to)
+          return emitError("unknown level '" + Twine(options.to.getValue()) +
+                           "', expected " + listPhases(phases));
+        PipelineConfig config;
+        config.scratchLimit = options.scratchLimit;
+        config.arch = options.arch;
+        config.ptxas = options.ptxas;
+        buildPhases(pm, isGpu, Phase::Step, *to, config);
+        return success();
+      },
+      [](function_ref<void(const ::mlir::detail::PassOptions &)> describe) {
+        describe(TargetPipelineOptions());
       });
 }
 

@@ -248,12 +248,11 @@ int mlir::muon::compileMain(int argc, char **argv) {
   }
   Phase last = Phase::LLVM;
   if (!options.compileTo.empty()) {
-    std::optional<Phase> phase = symbolizePhase(
-        isGpu ? getGpuPhases() : getCpuPhases(), options.compileTo);
+    llvm::ArrayRef<PhaseInfo> phases = isGpu ? getGpuPhases() : getCpuPhases();
+    std::optional<Phase> phase = symbolizePhase(phases, options.compileTo);
     if (!phase)
       return fail("unknown level '" + options.compileTo + "', expected " +
-                  (isGpu ? "step, math, launches, kernels or llvm"
-                         : "step, math, buffers, loops or llvm"));
+                  listPhases(phases));
     last = *phase;
   } else if (options.output == "-") {
     return fail("an artifact needs an output file (-o step.so); IR of a level "

@@ -40,6 +40,9 @@ llvm::ArrayRef<PhaseInfo> getGpuPhases();
 std::optional<Phase> symbolizePhase(llvm::ArrayRef<PhaseInfo> phases,
                                     llvm::StringRef name);
 
+/// The names of `phases` for people: "step, math or llvm".
+std::string listPhases(llvm::ArrayRef<PhaseInfo> phases);
+
 /// What a user may say about the pipeline.
 struct PipelineConfig {
   /// Bytes of scratch memory that one stack may use; 0 for no limit.
