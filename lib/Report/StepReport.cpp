@@ -237,9 +237,16 @@ void mlir::muon::printReportText(const StepReport &report,
                   "gradient", "state", "master", "names"});
   Table iterations("rlllrl");
   iterations.addRow({"#", "side", "compute", "iteration", "steps", "why"});
-  Table work("rrrrrrrrr");
-  work.addRow({"#", "parameters", "FLOPs", "dense", "read", "written",
-               "per parameter", "scratch", "passes"});
+  // Of a GPU, what is done to memory is told kernel by kernel.
+  bool isGpu = report.device.has_value();
+  Table work(isGpu ? "rrrr" : "rrrrrrrrr");
+  auto addWork = [&](std::vector<std::string> cells) {
+    if (isGpu)
+      cells.resize(4);
+    work.addRow(std::move(cells));
+  };
+  addWork({"#", "parameters", "FLOPs", "dense", "read", "written",
+           "per parameter", "scratch", "passes"});
 
   for (auto [index, group] : llvm::enumerate(report.groups)) {
     std::string number = std::to_string(index + 1);
@@ -271,18 +278,18 @@ void mlir::muon::printReportText(const StepReport &report,
       perParameter = formatBytes((*read + *written) / group.parameters);
       passes = std::to_string(group.memory->passes);
     }
-    work.addRow({number, formatCount(group.parameters), formatFlops(flops),
-                 formatFlops(dense), formatBytes(read), formatBytes(written),
-                 perParameter, formatBytes(scratch), passes});
+    addWork({number, formatCount(group.parameters), formatFlops(flops),
+             formatFlops(dense), formatBytes(read), formatBytes(written),
+             perParameter, formatBytes(scratch), passes});
   }
 
   Sums sums(report);
   std::optional<double> scratch;
   if (report.totals)
     scratch = report.totals->scratchBytes;
-  work.addRow({"all", formatCount(sums.parameters), formatFlops(sums.flops),
-               formatFlops(sums.denseFlops), formatBytes(sums.bytesRead),
-               formatBytes(sums.bytesWritten), "", formatBytes(scratch), ""});
+  addWork({"all", formatCount(sums.parameters), formatFlops(sums.flops),
+           formatFlops(sums.denseFlops), formatBytes(sums.bytesRead),
+           formatBytes(sums.bytesWritten), "", formatBytes(scratch), ""});
 
   os << "updates\n";
   updates.print(os);

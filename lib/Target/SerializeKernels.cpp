@@ -121,10 +121,17 @@ private:
         getObject(gpu::CompilationTarget::Assembly, text)};
     if (!path->empty()) {
       llvm::Expected<Cubin> cubin = assemblePtx(*path, arch, text);
-      if (!cubin)
+      if (cubin) {
+        objects.push_back(
+            getObject(gpu::CompilationTarget::Binary, cubin->code));
+        describe(module, cubin->log);
+      } else if (ptxas == "auto") {
+        // It may be older than the architecture.
+        module.emitWarning(llvm::toString(cubin.takeError()))
+            << "; the artifact has no cubin";
+      } else {
         return module.emitError(llvm::toString(cubin.takeError()));
-      objects.push_back(getObject(gpu::CompilationTarget::Binary, cubin->code));
-      describe(module, cubin->log);
+      }
     }
     gpu::BinaryOp::create(b, module.getLoc(), module.getName(),
                           /*offloadingHandler=*/nullptr,

@@ -246,6 +246,8 @@ int mlir::muon::compileMain(int argc, char **argv) {
                   (isGpu ? "" : " with a GPU as target") + ", found '" +
                   options.chip + "'");
   }
+  if (!isGpu && options.ptxas.getNumOccurrences())
+    return fail("--ptxas expected a GPU as target, found " + options.target);
   Phase last = Phase::LLVM;
   if (!options.compileTo.empty()) {
     llvm::ArrayRef<PhaseInfo> phases = isGpu ? getGpuPhases() : getCpuPhases();

@@ -76,7 +76,7 @@ def ConvertMuonGPUToNVVMPass
     change when buffers are bound.
 
     Expects schedules, sums split (`muon-gpu-split-sums`), launches formed and
-    the arena planned. The attribute `muon.device` of the module lists the
+    the arena planned. The attribute `muon.kernels` of the module lists the
     kernels for the manifest.
 
     ```mlir

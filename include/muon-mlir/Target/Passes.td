@@ -22,7 +22,8 @@ def SerializeKernelsPass : Pass<"muon-serialize-kernels", "::mlir::ModuleOp"> {
     what `CUDA_ROOT`, `CUDA_HOME` or `CUDA_PATH` name, and in
     /usr/local/cuda/bin, the binary also gets a cubin, and each description in
     `muon.kernels` the registers of a thread and the bytes that it spills; a
-    remark tells of spills and of what else `ptxas -v` warns about.
+    remark tells of spills and of what else `ptxas -v` warns about. With `auto`, a
+    ptxas that fails is a warning: it may be older than the architecture.
   }];
   let options = [
     Option<"arch", "arch", "std::string", "\"sm_80\"",

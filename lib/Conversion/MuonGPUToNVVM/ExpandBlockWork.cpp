@@ -27,10 +27,6 @@ static int64_t getLanes(int64_t numPartials) {
   return numPartials < 4 * kBlockWorkThreads ? kWarpSize : kBlockWorkThreads;
 }
 
-static int64_t getCount(Value list) {
-  return cast<MemRefType>(list.getType()).getDimSize(0);
-}
-
 /// The address of matrix 0 of an operand.
 static Value createAddress(const Code &code, ::mlir::gpu::GPUFuncOp kernel,
                            const OperandRef &ref) {

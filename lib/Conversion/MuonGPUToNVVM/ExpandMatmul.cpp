@@ -150,11 +150,20 @@ LogicalResult muon_gpu::checkMatmul(MatmulOp op) {
                             "power of two of bytes, at least 64, that ")
              << plan.threads << " threads can share, found " << operand.rows
              << " rows of " << operand.rowBytes << " bytes";
+  if (plan.sharedBytes() > kMostSharedBytes)
+    return op.emitOpError("expected a schedule that takes up to ")
+           << kMostSharedBytes << " bytes of shared memory, found "
+           << plan.sharedBytes();
+  for (Value value : op.getSums())
+    if (getCount(value) != tiles * op.getBatch())
+      return op.emitOpError("expected a partial sum for each of ")
+             << tiles * op.getBatch() << " tiles, found " << value.getType()
+             << "; run muon-gpu-split-sums first";
   if (plan.warpN % 16 != 0)
     return op.emitOpError(
                "expected warps with a multiple of 16 columns, found ")
            << plan.warpN;
-  if (plan.m * plan.n % (plan.threads * 4) != 0 || plan.m % 16 || plan.n % 8)
+  if (plan.m * plan.n % (plan.threads * 4) != 0)
     return op.emitOpError("expected a tile that ")
            << plan.threads << " threads can share, found " << plan.m << "x"
            << plan.n;

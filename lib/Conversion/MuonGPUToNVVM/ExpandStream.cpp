@@ -47,6 +47,14 @@ static SmallVector<Value> getElementOperands(StreamOp op) {
 LogicalResult muon_gpu::checkStream(StreamOp op) {
   if (!op.getSchedule())
     return op.emitOpError("expected a schedule");
+  int64_t blocks =
+      op.getMatrices() *
+      llvm::divideCeil(op.getElementsPerMatrix(), op.getSchedule()->getChunk());
+  for (Value value : op.getSums())
+    if (getCount(value) != blocks)
+      return op.emitOpError("expected a partial sum for each of ")
+             << blocks << " blocks, found " << value.getType()
+             << "; run muon-gpu-split-sums first";
   if (op.getSchedule()->getWidth() == 1)
     return success();
   for (Value value : getElementOperands(op)) {

@@ -62,6 +62,10 @@ Code::loop(Value from, Value to, Value step, ValueRange init,
   return loop.getResults();
 }
 
+int64_t muon_gpu::getCount(Value list) {
+  return cast<MemRefType>(list.getType()).getDimSize(0);
+}
+
 Value muon_gpu::sumOverWarp(const Code &code, Value value) {
   OpBuilder &b = code.b;
   Location loc = code.loc;
@@ -156,8 +160,6 @@ Value muon_gpu::createShared(const Code &code, ::mlir::gpu::GPUFuncOp kernel,
 //===----------------------------------------------------------------------===//
 // Problems
 //===----------------------------------------------------------------------===//
-
-/// Words of an operand in a record.
 
 Prologue::Prologue(const Code &code, ::mlir::gpu::GPUFuncOp kernel,
                    StringRef table, unsigned numWords, TypeRange numbers,

@@ -268,6 +268,12 @@ struct KernelShape {
                                     Location loc, StringRef name,
                                     const KernelShape &shape);
 
+/// Numbers in a list.
+int64_t getCount(Value list);
+
+/// What a block may have of it on the largest chips: sm_90 and later.
+constexpr int64_t kMostSharedBytes = 227 << 10;
+
 /// Products. `hasCondition`: number 0 of each problem is the flag.
 KernelShape getShape(MatmulOp op);
 LogicalResult checkMatmul(MatmulOp op);
@@ -284,7 +290,8 @@ void expandStream(StreamOp op, bool hasCondition, ::mlir::gpu::GPUFuncOp kernel,
 ProblemRecord getRecord(StreamOp op, Value condition,
                         function_ref<OperandRef(Value)> locate);
 
-/// Work of one block, `kThreads` threads, one operation after the other.
+/// Work of one block, `kBlockWorkThreads` threads, one operation after the
+/// other.
 constexpr int64_t kBlockWorkThreads = 256;
 constexpr KernelShape kBlockWorkShape = {kBlockWorkThreads, 0, 1};
 LogicalResult expandBlockWork(LaunchOp launch, ::mlir::gpu::GPUFuncOp kernel,

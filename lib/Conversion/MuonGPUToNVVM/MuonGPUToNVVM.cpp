@@ -139,6 +139,11 @@ struct ConvertMuonGPUToNVVMPass
   using Base::Base;
 
   void runOnOperation() override {
+    // One pass may run on several modules.
+    kernelIds.clear();
+    kernels.clear();
+    table.clear();
+    usesShared = false;
     SmallVector<LaunchOp> launches;
     getOperation().walk([&](LaunchOp op) { launches.push_back(op); });
     if (launches.empty())
@@ -284,6 +289,12 @@ LogicalResult ConvertMuonGPUToNVVMPass::convert(LaunchOp launch) {
       auto stream = dyn_cast<StreamOp>(op);
       if (failed(product ? checkMatmul(product) : checkStream(stream)))
         return failure();
+      if (getKernelKey(cast<WorkOpInterface>(op),
+                       launch.getWhen() != nullptr) !=
+          getKernelKey(cast<WorkOpInterface>(body.front()),
+                       launch.getWhen() != nullptr))
+        return op.emitOpError("needs another kernel than what its launch "
+                              "starts with");
       ProblemRecord record = product
                                  ? getRecord(product, launch.getWhen(), locate)
                                  : getRecord(stream, launch.getWhen(), locate);
@@ -317,6 +328,9 @@ LogicalResult ConvertMuonGPUToNVVMPass::convert(LaunchOp launch) {
   OpBuilder b(launch);
   Code code(b, launch.getLoc());
   Value offset = Locator::getLoopOffset(launch);
+  if (offset && !offset.getType().isIndex())
+    return launch.emitOpError("expected a loop over index, found ")
+           << offset.getType();
   if (offset)
     offset = arith::IndexCastOp::create(b, code.loc, code.i64(), offset);
   else

@@ -430,3 +430,66 @@ func.func @tiles(%a: memref<1x1048576x32xf32>, %o: memref<1x1048576x1048576xf32>
   }
   return
 }
+
+// -----
+
+func.func @differ(%a: memref<4x4x16xf32>, %b: memref<4x4x16xf32>) {
+  muon_gpu.launch {
+  muon_gpu.stream ins(%a : memref<4x4x16xf32>) outs(%a : memref<4x4x16xf32>) {
+  ^bb0(%x: f32):
+    %y = arith.addf %x, %x : f32
+    muon_gpu.yield %y : f32
+  } {schedule = #muon_gpu.stream_schedule<threads = 256, width = 4, unroll = 2, chunk = 65536>}
+  // expected-error@+1 {{needs another kernel than what its launch starts with}}
+  muon_gpu.stream ins(%b : memref<4x4x16xf32>) outs(%b : memref<4x4x16xf32>) {
+  ^bb0(%x: f32):
+    %y = arith.mulf %x, %x : f32
+    muon_gpu.yield %y : f32
+  } {schedule = #muon_gpu.stream_schedule<threads = 256, width = 4, unroll = 2, chunk = 65536>}
+  } {phase = "p"}
+  return
+}
+
+// -----
+
+func.func @unsplit(%a: memref<1x1024x1024xf32>, %s: memref<1xf64>) {
+  muon_gpu.launch {
+  // expected-error@+1 {{expected a partial sum for each of 16 blocks, found 'memref<1xf64>'; run muon-gpu-split-sums first}}
+  muon_gpu.stream ins(%a : memref<1x1024x1024xf32>) sums(%s : memref<1xf64>) {
+  ^bb0(%x: f32):
+    %y = arith.extf %x : f32 to f64
+    muon_gpu.yield %y : f64
+  } {schedule = #muon_gpu.stream_schedule<threads = 256, width = 4, unroll = 2, chunk = 65536>}
+  }
+  return
+}
+
+// -----
+
+func.func @loop_over_i32(%a: memref<4x4x16xf32>) {
+  %0 = arith.constant 0 : i32
+  %1 = arith.constant 1 : i32
+  scf.for %i = %0 to %1 step %1 : i32 {
+  // expected-error@+1 {{expected a loop over index, found 'i32'}}
+  muon_gpu.launch {
+  muon_gpu.stream ins(%a : memref<4x4x16xf32>) outs(%a : memref<4x4x16xf32>) {
+  ^bb0(%x: f32):
+    muon_gpu.yield %x : f32
+  } {schedule = #muon_gpu.stream_schedule<threads = 256, width = 4, unroll = 2, chunk = 65536>}
+  }
+  }
+  return
+}
+
+// -----
+
+func.func @shared(%a: memref<1x256x256xf32>, %o: memref<1x256x256xf32>) {
+  muon_gpu.launch {
+  // expected-error@+1 {{expected a schedule that takes up to 232448 bytes of shared memory, found 4194304}}
+  muon_gpu.matmul lhs(%a : memref<1x256x256xf32>) rhs(%a : memref<1x256x256xf32>) outs(%o : memref<1x256x256xf32>) {
+  ^bb0(%acc: f32):
+    muon_gpu.yield %acc : f32
+  } {rhs_transposed, schedule = #muon_gpu.schedule<m = 256, n = 256, k = 256, warps_m = 1, warps_n = 1, stages = 8, raster = 1, width = 4, masked = false>}
+  }
+  return
+}

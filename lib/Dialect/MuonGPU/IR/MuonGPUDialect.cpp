@@ -54,8 +54,8 @@ LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                        << warpsM * warpsN;
   if (stages < 2 || stages > 8)
     return emitError() << "expected 2 to 8 stages, found " << stages;
-  if (raster < 1)
-    return emitError() << "expected a positive raster, found " << raster;
+  if (raster < 1 || raster > 32768)
+    return emitError() << "expected a raster from 1 to 32768, found " << raster;
   if (width != 1 && width != 4)
     return emitError() << "expected width 1 or 4, found " << width;
   return success();
@@ -72,8 +72,9 @@ StreamScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
     return emitError() << "expected width 1 or 4, found " << width;
   if (unroll < 1 || unroll > 16)
     return emitError() << "expected unroll from 1 to 16, found " << unroll;
-  if (chunk < 1 || chunk % (threads * width * unroll) != 0)
-    return emitError() << "expected a chunk that is a multiple of "
+  if (chunk < 1 || chunk > int64_t(1) << 30 ||
+      chunk % (threads * width * unroll) != 0)
+    return emitError() << "expected a chunk up to 2^30 that is a multiple of "
                        << threads * width * unroll << ", found " << chunk;
   return success();
 }

@@ -6,6 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/OpImplementation.h"
@@ -26,7 +28,8 @@ static bool isElementType(Type type) {
 /// Strides of a static memref whose rows are contiguous.
 static std::optional<SmallVector<int64_t>> getRowStrides(Type type) {
   auto memref = dyn_cast<MemRefType>(type);
-  if (!memref || !memref.hasStaticShape() || memref.getNumElements() == 0)
+  if (!memref || !memref.hasStaticShape() || memref.getNumElements() == 0 ||
+      memref.getMemorySpace())
     return std::nullopt;
   SmallVector<int64_t> strides;
   int64_t offset;
@@ -94,7 +97,7 @@ static bool isBufferOf(Type type, int64_t maxRank,
                        function_ref<bool(Type)> isElement) {
   auto memref = dyn_cast<MemRefType>(type);
   if (!memref || memref.getRank() > maxRank || !memref.hasStaticShape() ||
-      !isElement(memref.getElementType()))
+      memref.getMemorySpace() || !isElement(memref.getElementType()))
     return false;
   return memref.getRank() == 0 ||
          (memref.getDimSize(0) > 0 && getRowStrides(type));
@@ -171,6 +174,25 @@ static bool holds(const MatrixList &list, const MatrixList &expected) {
          list.cols == expected.cols;
 }
 
+/// Whether a kernel can do `op` on one element: without libdevice, and where
+/// every thread does the same.
+static bool isElementOp(Operation *op) {
+  auto isScalar = [](Type type) {
+    return type.isIntOrIndex()
+               ? !type.isInteger() || type.getIntOrFloatBitWidth() <= 64
+               : isElementType(type) || type.isF64();
+  };
+  if (op->getNumRegions() != 0 ||
+      !llvm::all_of(op->getOperandTypes(), isScalar) ||
+      !llvm::all_of(op->getResultTypes(), isScalar))
+    return false;
+  if (isa<math::SqrtOp>(op))
+    return op->getResult(0).getType().isF32() ||
+           op->getResult(0).getType().isF64();
+  return isa<OnDiagonalOp>(op) || (isa<arith::ArithDialect>(op->getDialect()) &&
+                                   !isa<arith::RemFOp>(op));
+}
+
 /// Checks operands and region of a product or stream whose elements are those
 /// of `expected`.
 static LogicalResult verifyWork(WorkOpInterface work,
@@ -230,10 +252,14 @@ static LogicalResult verifyWork(WorkOpInterface work,
   if (terminator->getOperandTypes() != TypeRange(results))
     return terminator->emitOpError("expected operands (")
            << results << "), found (" << terminator->getOperandTypes() << ")";
-  for (Operation &inner : block.without_terminator())
+  for (Operation &inner : block.without_terminator()) {
     if (!isMemoryEffectFree(&inner))
       return inner.emitOpError(
           "has effects, which work on one element has not");
+    if (!isElementOp(&inner))
+      return inner.emitOpError("is no arithmetic on one element that kernels "
+                               "can do");
+  }
   return success();
 }
 
@@ -413,6 +439,12 @@ LogicalResult LaunchOp::verify() {
   }
   if (!kind)
     return emitOpError("expected work in the body");
+  // Kernels are named after it.
+  if (!llvm::all_of(getPhase(),
+                    [](char c) { return llvm::isAlnum(c) || c == '_'; }) ||
+      (!getPhase().empty() && llvm::isDigit(getPhase().front())))
+    return emitOpError("expected a phase that can be a part of a name, found '")
+           << getPhase() << "'";
   return success();
 }
 

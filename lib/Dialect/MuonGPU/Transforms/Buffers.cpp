@@ -8,6 +8,7 @@
 
 #include "Buffers.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
 #include "muon-mlir/Dialect/MuonGPU/IR/MuonGPU.h"
 
@@ -25,10 +26,22 @@ bool muon_gpu::isScratch(Value base) {
   return base.getDefiningOp<memref::AllocOp>() != nullptr;
 }
 
+/// Whether `base` is memory that no other base shares.
+static bool isKnown(Value base) {
+  if (auto argument = dyn_cast<BlockArgument>(base))
+    return isa<FunctionOpInterface>(argument.getOwner()->getParentOp()) &&
+           argument.getOwner()->isEntryBlock();
+  return isScratch(base) || isa<ArenaOp>(base.getDefiningOp());
+}
+
 static void addAccess(Operation *op, Accesses &accesses) {
-  auto add = [](ValueRange values, auto &set) {
-    for (Value value : values)
-      set.insert(getBase(value));
+  auto add = [&](ValueRange values, auto &set) {
+    for (Value value : values) {
+      Value base = getBase(value);
+      accesses.isUnknown |=
+          isa<BaseMemRefType, TableType>(base.getType()) && !isKnown(base);
+      set.insert(base);
+    }
   };
   if (auto work = dyn_cast<WorkOpInterface>(op)) {
     SmallVector<Value> written(work.getOuts());
@@ -48,16 +61,24 @@ static void addAccess(Operation *op, Accesses &accesses) {
     add(inPlace.getDestinations(), accesses.writes);
     return;
   }
-  auto effects = dyn_cast<MemoryEffectOpInterface>(op);
-  if (!effects || isa<memref::AllocOp>(op))
+  if (isa<memref::AllocOp>(op) || op->hasTrait<OpTrait::IsTerminator>() ||
+      op->hasTrait<OpTrait::HasRecursiveMemoryEffects>())
     return;
+  auto effects = dyn_cast<MemoryEffectOpInterface>(op);
+  if (!effects) {
+    accesses.isUnknown |= !isMemoryEffectFree(op);
+    return;
+  }
   SmallVector<MemoryEffects::EffectInstance> list;
   effects.getEffects(list);
-  for (const MemoryEffects::EffectInstance &effect : list)
+  for (const MemoryEffects::EffectInstance &effect : list) {
     if (Value value = effect.getValue())
       add(value, isa<MemoryEffects::Write>(effect.getEffect())
                      ? accesses.writes
                      : accesses.reads);
+    else
+      accesses.isUnknown = true;
+  }
 }
 
 Accesses::Accesses(Operation *op) {
@@ -75,6 +96,6 @@ bool Accesses::conflictsWith(const Accesses &later) const {
   auto meets = [](const auto &lhs, const auto &rhs) {
     return llvm::any_of(lhs, [&](Value value) { return rhs.contains(value); });
   };
-  return meets(writes, later.reads) || meets(writes, later.writes) ||
-         meets(reads, later.writes);
+  return isUnknown || later.isUnknown || meets(writes, later.reads) ||
+         meets(writes, later.writes) || meets(reads, later.writes);
 }

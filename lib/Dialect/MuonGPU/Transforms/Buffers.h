@@ -24,6 +24,9 @@ bool isScratch(Value base);
 /// The bases that an operation and all it contains read and write.
 struct Accesses {
   llvm::SmallPtrSet<Value, 8> reads, writes;
+  /// Whether it may access what else there is: nobody says what an operation
+  /// does, or what memory a value stands for.
+  bool isUnknown = false;
 
   explicit Accesses(Operation *op);
   /// Whether this and `later` cannot change places.

@@ -336,10 +336,11 @@ struct FormLaunchesPass
           blocks.push_back(&block);
     });
     for (Block *block : blocks)
-      form(*block);
+      if (failed(form(*block)))
+        return signalPassFailure();
   }
 
-  void form(Block &block) {
+  LogicalResult form(Block &block) {
     // What only names memory comes first, so that work can change places.
     Operation *front = nullptr;
     llvm::SmallPtrSet<Operation *, 16> moved;
@@ -364,6 +365,8 @@ struct FormLaunchesPass
     Run run(scratchLimit);
     for (Operation &op : llvm::make_early_inc_range(block)) {
       if (isa<WorkOpInterface, LaunchOp>(op) || muon_gpu::isBlockWork(&op)) {
+        if (op.getNumResults() != 0)
+          return op.emitOpError("should have been bufferized");
         run.add(&op);
         continue;
       }
@@ -376,6 +379,7 @@ struct FormLaunchesPass
         numLaunches += run.form(&op);
       run = Run(scratchLimit);
     }
+    return success();
   }
 };
 

@@ -70,6 +70,13 @@ static const char *getObjection(MatmulOp product, StreamOp stream) {
     if (after.writes.contains(getBase(value)) &&
         !llvm::is_contained(stream.getOuts(), value))
       return "the stream writes what the product reads in another way";
+  for (Value value : product.getScalars())
+    if (after.writes.contains(getBase(value)))
+      return "the stream writes what the product reads in another way";
+  for (Value value : before.writes)
+    if (value != base &&
+        (after.reads.contains(value) || after.writes.contains(value)))
+      return "the stream uses what else the product writes";
   for (Operation *op = product->getNextNode(); op != stream;
        op = op->getNextNode()) {
     Accesses between(op);

@@ -34,9 +34,11 @@ struct SplitSumsPass : public muon_gpu::impl::SplitSumsPassBase<SplitSumsPass> {
           op->emitOpError("expected a schedule");
           return WalkResult::interrupt();
         }
-        split(product, product.getBatch(),
-              llvm::divideCeil(product.getM(), schedule.getM()) *
-                  llvm::divideCeil(product.getN(), schedule.getN()));
+        if (failed(
+                split(product, product.getBatch(),
+                      llvm::divideCeil(product.getM(), schedule.getM()) *
+                          llvm::divideCeil(product.getN(), schedule.getN()))))
+          return WalkResult::interrupt();
       } else if (auto stream = dyn_cast<StreamOp>(op)) {
         if (stream.getSums().empty())
           return WalkResult::advance();
@@ -45,9 +47,10 @@ struct SplitSumsPass : public muon_gpu::impl::SplitSumsPassBase<SplitSumsPass> {
           op->emitOpError("expected a schedule");
           return WalkResult::interrupt();
         }
-        split(stream, stream.getMatrices(),
-              llvm::divideCeil(stream.getElementsPerMatrix(),
-                               schedule.getChunk()));
+        if (failed(split(stream, stream.getMatrices(),
+                         llvm::divideCeil(stream.getElementsPerMatrix(),
+                                          schedule.getChunk()))))
+          return WalkResult::interrupt();
       }
       return WalkResult::advance();
     });
@@ -57,26 +60,33 @@ struct SplitSumsPass : public muon_gpu::impl::SplitSumsPassBase<SplitSumsPass> {
 
   /// Gives each of `blocks` blocks of each matrix a number of its own.
   template <typename OpT>
-  static void split(OpT op, int64_t matrices, int64_t blocks) {
+  static LogicalResult split(OpT op, int64_t matrices, int64_t blocks) {
     OpBuilder b(op);
     SmallVector<std::pair<Value, Value>> reduced;
     for (OpOperand &sums : op.getSumsMutable()) {
       int64_t size = cast<MemRefType>(sums.get().getType()).getDimSize(0);
       if (size == matrices * blocks)
         continue;
+      if (size != matrices)
+        return op.emitOpError("expected ")
+               << matrices << " sums, or " << matrices * blocks
+               << " for its blocks, found " << size;
+      if (isa<LaunchOp>(op->getParentOp()))
+        return op.emitOpError("is in a launch, where its sums cannot be split");
       auto type = MemRefType::get({matrices * blocks}, b.getF64Type());
       Value partials = memref::AllocOp::create(b, op.getLoc(), type);
       reduced.push_back({partials, sums.get()});
       sums.set(partials);
     }
     if (reduced.empty())
-      return;
+      return success();
     b.setInsertionPointAfter(op);
     auto launch =
         LaunchOp::create(b, op.getLoc(), op.getWhen(), StringRef("reduce"));
     b.createBlock(&launch.getBody());
     for (auto [partials, sums] : reduced)
       ReduceOp::create(b, op.getLoc(), partials, sums, b.getF64FloatAttr(1.0));
+    return success();
   }
 };
 

@@ -50,7 +50,7 @@ func.func private @many_stages() attributes {s = #muon_gpu.schedule<m = 64, n = 
 
 // -----
 
-// expected-error@+1 {{expected a positive raster, found 0}}
+// expected-error@+1 {{expected a raster from 1 to 32768, found 0}}
 func.func private @raster() attributes {s = #muon_gpu.schedule<m = 64, n = 64, k = 64, warps_m = 2, warps_n = 2, stages = 4, raster = 0, width = 4, masked = false>}
 
 // -----
@@ -90,15 +90,25 @@ func.func private @stream_large_unroll() attributes {s = #muon_gpu.stream_schedu
 
 // -----
 
-// expected-error@+1 {{expected a chunk that is a multiple of 4096, found 1000}}
+// expected-error@+1 {{expected a chunk up to 2^30 that is a multiple of 4096, found 1000}}
 func.func private @stream_chunk() attributes {s = #muon_gpu.stream_schedule<threads = 256, width = 4, unroll = 4, chunk = 1000>}
 
 // -----
 
-// expected-error@+1 {{expected a chunk that is a multiple of 4096, found 0}}
+// expected-error@+1 {{expected a chunk up to 2^30 that is a multiple of 4096, found 0}}
 func.func private @stream_no_chunk() attributes {s = #muon_gpu.stream_schedule<threads = 256, width = 4, unroll = 4, chunk = 0>}
 
 // -----
 
 // expected-error@+1 {{expected 1152921504606846976x2 warps to share a tile of 64x64}}
 func.func private @overflow() attributes {s = #muon_gpu.schedule<m = 64, n = 64, k = 64, warps_m = 1152921504606846976, warps_n = 2, stages = 4, raster = 8, width = 4, masked = false>}
+
+// -----
+
+// expected-error@+1 {{expected a raster from 1 to 32768, found 32769}}
+func.func private @raster() attributes {s = #muon_gpu.schedule<m = 64, n = 64, k = 64, warps_m = 2, warps_n = 2, stages = 4, raster = 32769, width = 4, masked = false>}
+
+// -----
+
+// expected-error@+1 {{expected a chunk up to 2^30 that is a multiple of 4096, found 2147483648}}
+func.func private @chunk() attributes {s = #muon_gpu.stream_schedule<threads = 256, width = 4, unroll = 4, chunk = 2147483648>}

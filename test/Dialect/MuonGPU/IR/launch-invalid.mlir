@@ -109,3 +109,29 @@ func.func @condition_of_advance(%t: memref<i64>, %ok: memref<i1>) {
   }
   return
 }
+
+// -----
+
+func.func @phase(%a: memref<4x4x16xf32>) {
+  // expected-error@+1 {{expected a phase that can be a part of a name, found}}
+  muon_gpu.launch {
+  muon_gpu.stream ins(%a : memref<4x4x16xf32>) outs(%a : memref<4x4x16xf32>) {
+  ^bb0(%x: f32):
+    muon_gpu.yield %x : f32
+  } {schedule = #muon_gpu.stream_schedule<threads = 256, width = 4, unroll = 2, chunk = 65536>}
+  } {phase = "a b;\0A{"}
+  return
+}
+
+// -----
+
+func.func @digit(%a: memref<4x4x16xf32>) {
+  // expected-error@+1 {{expected a phase that can be a part of a name, found '2nd'}}
+  muon_gpu.launch {
+  muon_gpu.stream ins(%a : memref<4x4x16xf32>) outs(%a : memref<4x4x16xf32>) {
+  ^bb0(%x: f32):
+    muon_gpu.yield %x : f32
+  } {schedule = #muon_gpu.stream_schedule<threads = 256, width = 4, unroll = 2, chunk = 65536>}
+  } {phase = "2nd"}
+  return
+}

@@ -230,3 +230,56 @@ func.func @diagonal_of_stream(%a: memref<4x4xf32>) {
   }
   return
 }
+
+// -----
+
+func.func @region(%a: memref<4x4xf32>) {
+  muon_gpu.stream ins(%a : memref<4x4xf32>) outs(%a : memref<4x4xf32>) {
+  ^bb0(%x: f32):
+    %c = arith.cmpf olt, %x, %x : f32
+    // expected-error@+1 {{is no arithmetic on one element that kernels can do}}
+    %y = scf.if %c -> f32 {
+      scf.yield %x : f32
+    } else {
+      scf.yield %x : f32
+    }
+    muon_gpu.yield %y : f32
+  }
+  return
+}
+
+// -----
+
+// What needs libdevice.
+func.func @exp(%a: memref<4x4xf32>) {
+  muon_gpu.stream ins(%a : memref<4x4xf32>) outs(%a : memref<4x4xf32>) {
+  ^bb0(%x: f32):
+    // expected-error@+1 {{is no arithmetic on one element that kernels can do}}
+    %y = math.exp %x : f32
+    muon_gpu.yield %y : f32
+  }
+  return
+}
+
+// -----
+
+func.func @remainder(%a: memref<4x4xf32>) {
+  muon_gpu.stream ins(%a : memref<4x4xf32>) outs(%a : memref<4x4xf32>) {
+  ^bb0(%x: f32):
+    // expected-error@+1 {{is no arithmetic on one element that kernels can do}}
+    %y = arith.remf %x, %x : f32
+    muon_gpu.yield %y : f32
+  }
+  return
+}
+
+// -----
+
+func.func @shared(%a: memref<4x4xf32, 3>) {
+  // expected-error@+1 {{must be variadic of table, or static memref with contiguous rows, of f32, bf16 or f16}}
+  muon_gpu.stream ins(%a : memref<4x4xf32, 3>) outs(%a : memref<4x4xf32, 3>) {
+  ^bb0(%x: f32):
+    muon_gpu.yield %x : f32
+  }
+  return
+}

@@ -284,3 +284,23 @@ func.func @what_is_computed_stays(%w: memref<4x4xf32>, %c: memref<index>) {
   memref.store %1, %c[] : memref<index>
   return
 }
+
+// Nobody knows what memory a choice stands for: the order stays.
+
+// CHECK-LABEL: func.func @either(
+// CHECK: muon_gpu.launch {
+// CHECK-NEXT: muon_gpu.stream ins(%arg0
+// CHECK: muon_gpu.launch {
+// CHECK-NEXT: muon_gpu.stream ins(%arg2
+func.func @either(%i: memref<1x16x16xf32>, %c: i1, %b: memref<1x16x16xf32>, %o: memref<1x16x16xf32>) {
+  %z = arith.select %c, %b, %o : memref<1x16x16xf32>
+  muon_gpu.stream ins(%i : memref<1x16x16xf32>) outs(%z : memref<1x16x16xf32>) {
+  ^bb0(%x: f32):
+    muon_gpu.yield %x : f32
+  }
+  muon_gpu.stream ins(%b : memref<1x16x16xf32>) outs(%b : memref<1x16x16xf32>) {
+  ^bb0(%x: f32):
+    muon_gpu.yield %x : f32
+  }
+  return
+}

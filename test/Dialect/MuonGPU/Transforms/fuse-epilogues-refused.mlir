@@ -334,3 +334,44 @@ func.func @another_view(%a: memref<1x16x16xf32>, %w: memref<16x16xf32>) {
   }
   return
 }
+
+// REMARK: [[#@LINE+14]]:3: remark: [Missed] Epilogue | {{.*}}something in between uses the same memory"
+
+// CHECK-LABEL: func.func @unknown_in_between(
+// CHECK: muon_gpu.matmul
+// CHECK: call @f
+// CHECK: muon_gpu.stream
+func.func private @f(memref<1x16x16xf32>)
+func.func @unknown_in_between(%a: memref<1x16x16xf32>, %w: memref<1x16x16xf32>) {
+  %al = memref.alloc() : memref<1x16x16xf32>
+  muon_gpu.matmul lhs(%a : memref<1x16x16xf32>) rhs(%a : memref<1x16x16xf32>) outs(%al : memref<1x16x16xf32>) {
+  ^bb0(%acc: f32):
+    muon_gpu.yield %acc : f32
+  }
+  func.call @f(%a) : (memref<1x16x16xf32>) -> ()
+  muon_gpu.stream ins(%al : memref<1x16x16xf32>) outs(%w : memref<1x16x16xf32>) {
+  ^bb0(%x: f32):
+    muon_gpu.yield %x : f32
+  }
+  return
+}
+
+// REMARK: [[#@LINE+12]]:3: remark: [Missed] Epilogue | {{.*}}the stream uses what else the product writes"
+
+// CHECK-LABEL: func.func @reads_sums(
+// CHECK: muon_gpu.matmul
+// CHECK: muon_gpu.stream
+func.func @reads_sums(%a: memref<1x16x16xf32>, %w: memref<1x16x16xf32>, %s: memref<1xf64>) {
+  %al = memref.alloc() : memref<1x16x16xf32>
+  muon_gpu.matmul lhs(%a : memref<1x16x16xf32>) rhs(%a : memref<1x16x16xf32>) outs(%al : memref<1x16x16xf32>) sums(%s : memref<1xf64>) {
+  ^bb0(%acc: f32):
+    %z = arith.extf %acc : f32 to f64
+    muon_gpu.yield %acc, %z : f32, f64
+  }
+  muon_gpu.stream scalars(%s : memref<1xf64>) ins(%al : memref<1x16x16xf32>) outs(%w : memref<1x16x16xf32>) {
+  ^bb0(%n: f64, %x: f32):
+    %y = arith.truncf %n : f64 to f32
+    muon_gpu.yield %y : f32
+  }
+  return
+}

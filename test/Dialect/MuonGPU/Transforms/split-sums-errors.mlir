@@ -21,3 +21,29 @@ func.func @stream(%a: memref<1x16x16xf32>, %s: memref<1xf64>) {
   }
   return
 }
+
+// -----
+
+func.func @neither(%a: memref<2x1024x1024xf32>, %s: memref<6xf64>) {
+  // expected-error@+1 {{expected 2 sums, or 32 for its blocks, found 6}}
+  muon_gpu.stream ins(%a : memref<2x1024x1024xf32>) sums(%s : memref<6xf64>) {
+  ^bb0(%x: f32):
+    %y = arith.extf %x : f32 to f64
+    muon_gpu.yield %y : f64
+  } {schedule = #muon_gpu.stream_schedule<threads = 256, width = 4, unroll = 2, chunk = 65536>}
+  return
+}
+
+// -----
+
+func.func @in_a_launch(%a: memref<1x1024x1024xf32>, %s: memref<1xf64>) {
+  muon_gpu.launch {
+  // expected-error@+1 {{is in a launch, where its sums cannot be split}}
+  muon_gpu.stream ins(%a : memref<1x1024x1024xf32>) sums(%s : memref<1xf64>) {
+  ^bb0(%x: f32):
+    %y = arith.extf %x : f32 to f64
+    muon_gpu.yield %y : f64
+  } {schedule = #muon_gpu.stream_schedule<threads = 256, width = 4, unroll = 2, chunk = 65536>}
+  }
+  return
+}
