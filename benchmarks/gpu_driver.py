@@ -5,6 +5,10 @@
 
 Nothing is installed for this, and nothing else allocates or launches what is
 compared: all contestants get the same memory, streams and events.
+
+    gpu_driver.py DEVICE
+
+As a program it prints what it can tell of a GPU, as JSON.
 """
 from __future__ import annotations
 
@@ -12,10 +16,10 @@ import ctypes
 import json
 import os
 import pathlib
+import sys
 from ctypes import byref, c_char_p, c_double, c_float, c_int, c_int32, \
     c_int64, c_size_t, c_ubyte, c_uint, c_uint64, c_void_p
 from typing import Callable, Optional, Sequence
-
 
 
 class GpuError(Exception):
@@ -77,10 +81,13 @@ class Driver:
         self.call("cuDeviceGetName", name, c_int(256), self._device)
         version = c_int()
         self.call("cuDriverGetVersion", byref(version))
-        return {"name": name.value.decode(),
-                "cuda": f"{version.value // 1000}.{version.value % 1000 // 10}",
-                "compute_capability":
-                    f"{self.attribute(75)}.{self.attribute(76)}"}
+        about = {
+            "name": name.value.decode(),
+            "cuda": f"{version.value // 1000}.{version.value % 1000 // 10}",
+            "compute_capability": f"{self.attribute(75)}.{self.attribute(76)}"}
+        if self.timed:  # the stand-in knows no compute mode
+            about["exclusive"] = self.attribute(20) == 3
+        return about
 
     def allocate(self, size: int) -> int:
         address = c_uint64()
@@ -425,3 +432,10 @@ def device_code(path: pathlib.Path) -> tuple[dict, bytes]:
         return (ctypes.c_char * size).in_dll(library, name).raw
 
     return json.loads(text("muon_manifest")), text("muon_device_code")
+
+
+if __name__ == "__main__":
+    try:
+        print(json.dumps(Driver(*sys.argv[1:]).describe()))
+    except GpuError as error:
+        sys.exit(str(error))

@@ -13,6 +13,7 @@ GPU, only what follows from the shapes is printed, and no time.
 from __future__ import annotations
 
 import argparse
+import inspect
 import json
 import math
 import pathlib
@@ -89,7 +90,9 @@ class Bench:
         self.failures: list[str] = []
         self.rows: list[dict] = []
         self.loaded: list[Step] = []
+        self.held: list = []  # what graphs of PyTorch use
         self.torch = self.external = None
+        self.muon_options: dict[str, bool] = {}
         if not options.no_torch and self.driver.timed:
             try:
                 import torch
@@ -98,6 +101,7 @@ class Bench:
                     torch.cuda.set_device(self.driver.number)
                     self.external = torch.cuda.ExternalStream(
                         self.stream.value)
+                    self.muon_options = fastest_options(torch)
             except ImportError:
                 self.note("no PyTorch: not compared with")
         # After PyTorch, which brings libraries of its own.
@@ -203,9 +207,8 @@ class Bench:
         return enqueue, source
 
     def chain_buffers(self, entry: dict) -> dict[str, int]:
-        m, n, b = entry["rows"], entry["cols"], entry["batch"]
-        sizes = {"gram": m * m, "square": m * m, "even": m * n, "odd": m * n}
-        return {k: self.driver.allocate(2 * b * s) for k, s in sizes.items()}
+        return {name: self.driver.allocate(2 * math.prod(shape))
+                for name, shape in chain_shapes(entry).items()}
 
     def chain(self, entry: dict, keep: list[int]) -> None:
         m, n, b = entry["rows"], entry["cols"], entry["batch"]
@@ -280,13 +283,19 @@ class Bench:
         row: dict = {"difference": {}}
         if not self.driver.timed:
             return self.ran(entry, row)
-        calls = {OURS: lambda: step.enqueue(self.stream)}
+
+        def ours() -> None:
+            # As in training: a scalar that changes is uploaded.
+            step.set("lr", LR)
+            step.enqueue(self.stream)
+
+        calls = {OURS: ours}
         if self.torch:
-            self.theirs(entry, before, gradient, change, calls, row, keep)
+            self.theirs(entry, before, gradient, change, calls, row)
         row["times"] = self.time(calls)
         self.ran(entry, row)
 
-    def theirs(self, entry, before, gradient, change, calls, row, keep):
+    def theirs(self, entry, before, gradient, change, calls, row):
         torch = self.torch
         shape = (entry["batch"], entry["rows"], entry["cols"])
         rows = shape[0] * shape[1]
@@ -332,17 +341,14 @@ class Bench:
             w, g = tensor(before), tensor(gradient)
             m, u = torch.zeros_like(w), torch.empty_like(w)
             norm = torch.empty(shape[0], device="cuda")
-            x = torch.empty(shape, device="cuda", dtype={
-                "bf16": torch.bfloat16, "f16": torch.float16}[entry["compute"]])
-            buffers = self.chain_buffers(entry)
-            keep.extend(buffers.values())
-            chain, result = self.dense_chain(entry, x.data_ptr(), buffers)
-            # A view of the memory of the chain, without a copy.
-            class Result:
-                __cuda_array_interface__ = {
-                    "shape": shape, "typestr": "<i2", "version": 2,
-                    "data": (result, False)}
-            o = torch.as_tensor(Result(), device="cuda").view(x.dtype)
+            dtype = {"bf16": torch.bfloat16,
+                     "f16": torch.float16}[entry["compute"]]
+            x = torch.empty(shape, device="cuda", dtype=dtype)
+            buffers = {name: torch.empty(s, device="cuda", dtype=dtype)
+                       for name, s in chain_shapes(entry).items()}
+            addresses = {name: t.data_ptr() for name, t in buffers.items()}
+            chain, result = self.dense_chain(entry, x.data_ptr(), addresses)
+            last = next(n for n, a in addresses.items() if a == result)
             scale = 0.2 * math.sqrt(max(shape[1:]))
 
             def enqueue():
@@ -353,7 +359,7 @@ class Bench:
                 x.copy_(u)
                 chain()
                 w.mul_(1 - LR * DECAY)
-                w.add_(o, alpha=-LR * scale)
+                w.add_(buffers[last], alpha=-LR * scale)
 
             return enqueue, w
 
@@ -365,7 +371,7 @@ class Bench:
             optimizer = torch.optim.Muon(
                 params, lr=LR, weight_decay=DECAY, momentum=MOMENTUM,
                 nesterov=True, ns_coefficients=(A, B, C), ns_steps=STEPS,
-                adjust_lr_fn="match_rms_adamw")
+                adjust_lr_fn="match_rms_adamw", **self.muon_options)
             return optimizer.step, w
 
         def compiled():
@@ -375,14 +381,21 @@ class Bench:
             step, w = eager()
             return torch.compile(lambda: step()), w
 
+        def graphed(call):
+            """PyTorch's own capture: what is allocated in it stays the
+            graph's, and is not given to others."""
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graph, stream=self.external,
+                                  capture_error_mode="thread_local"):
+                call()
+            self.held.append(call)
+            return on_stream(graph.replay)
+
         if self.blas:
             add(BLAS, unfused)
-            if BLAS in calls:
-                # As one graph, as ours is; what the first call allocated is
-                # there by now.
-                graph = self.attempt(
-                    f"{entry['name']}: cuBLASLt as one graph",
-                    lambda: self.driver.capture(self.stream, calls[BLAS]))
+            if BLAS in calls:  # as one graph, as ours is
+                graph = self.attempt(f"{entry['name']}: cuBLASLt as one graph",
+                                     lambda: graphed(calls[BLAS]))
                 calls[BLAS] = graph or calls[BLAS]
         if entry["iteration"] == "direct":  # the only one that they have
             add(EAGER, eager)
@@ -462,10 +475,26 @@ class Bench:
                 self.loaded.pop().close()
             for address in keep:
                 self.driver.free(address)
+            self.held.clear()
             if self.torch:
                 self.torch.cuda.empty_cache()
         except GpuError as error:
             self.fail(f"{entry['name']}: {error}")
+
+
+def chain_shapes(entry: dict) -> dict[str, tuple[int, int, int]]:
+    """Of what a chain of dense products writes."""
+    m, n, b = entry["rows"], entry["cols"], entry["batch"]
+    return {"gram": (b, m, m), "square": (b, m, m),
+            "even": (b, m, n), "odd": (b, m, n)}
+
+
+def fastest_options(torch) -> dict[str, bool]:
+    """Of torch.optim.Muon, as far as this version has them. Products that add
+    are off unless asked for."""
+    muon = getattr(torch.optim, "Muon", None)
+    known = inspect.signature(muon).parameters if muon else ()
+    return {"use_addmm": True} if "use_addmm" in known else {}
 
 
 def reference_chain(values, m: int, n: int) -> Optional[list[float]]:
@@ -554,9 +583,14 @@ def measure(options, entries: list[dict], found: dict) -> None:
         gpu=bench.driver.describe(), clocks=[clocks()], measured=[],
         notes=bench.notes, failures=bench.failures, differences={},
         cublaslt=bench.blas.version if bench.blas else None,
-        torch=bench.torch.__version__ if bench.torch else None)
+        torch=bench.torch.__version__ if bench.torch else None,
+        torch_muon=bench.muon_options)
     print(f"\n{found['gpu']['name']}, CUDA {found['gpu']['cuda']}; clocks "
           f"{found['clocks'][0]}")
+    if bench.torch:
+        print(f"PyTorch {found['torch']}; {EAGER} "
+              + ("with use_addmm" if bench.muon_options else
+                 "of a version without use_addmm"))
     peaks = found["peaks"] = bench.peaks()
     for name, rate in peaks.items():
         print(f"{PEAK}^3 {name}: {rate / 1e12:.1f} TFLOP/s")
@@ -596,8 +630,8 @@ def main() -> int:
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--count", action="store_true",
                         help="run nothing; for machines without a GPU")
-    parser.add_argument("--chip", choices=sorted(CHIPS), default="h200",
-                        help="whose floors are printed; default h200")
+    parser.add_argument("--chip", type=str.upper, choices=CHIPS, default="H200",
+                        help="whose floors are printed; default H200")
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--json", type=pathlib.Path)
     parser.add_argument("--no-torch", action="store_true")

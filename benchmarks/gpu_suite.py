@@ -27,12 +27,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Callable, NamedTuple, Optional
 
 import gpu_tensors
-from gpu_driver import Driver, GpuError, device_code, split_device, \
-    with_option
+from gpu_driver import device_code, split_device, with_option
 from gpu_work import CHIPS
 
 PARTS = ("run", "sanitize", "ptxas", "bench")
 TOOLS = ("memcheck", "racecheck", "synccheck", "initcheck")
+# "ptxas warning : ...", "ptxas FILE, line N; error : ...", "... (C7508)".
+WARNED = r"\bC75\d\d\b|\bwarning\s*:|\berror\s*:"
 FOUND = 99  # exit code of compute-sanitizer if it found something
 HERE = pathlib.Path(__file__).resolve().parent
 OPTIONS = {"lr": "--lr", "weight_decay": "--weight-decay",
@@ -287,7 +288,7 @@ class Suite:
                 registers += map(int, re.findall(r"Used (\d+) registers",
                                                  text))
                 bad = [line for line in text.splitlines()
-                       if re.search(r"\bC75\d\d\b|: warning|: error", line)
+                       if re.search(WARNED, line)
                        or any(int(n) for n in re.findall(
                            r"(\d+) bytes spill", line))]
                 if bad:
@@ -331,10 +332,17 @@ class Suite:
         """The GPU, as far as it can be told."""
         about: dict = {"device": self.device}
         if self.kind == "cuda":
+            # In a process of its own: a context that lives on would keep the
+            # tests out where a GPU is for one process at a time.
             try:
-                about.update(Driver(self.device).describe())
-            except GpuError as error:
-                about["error"] = str(error)
+                done = self.execute([sys.executable, HERE / "gpu_driver.py",
+                                     self.device])
+                if done.returncode == 0:
+                    about.update(json.loads(done.stdout.splitlines()[-1]))
+                else:
+                    about["error"] = done.stdout.strip()
+            except Failure as failure:
+                about["error"] = str(failure)
         if self.real and shutil.which("nvidia-smi"):
             about["nvidia-smi"] = subprocess.run(
                 ["nvidia-smi", "--query-gpu=name,driver_version,memory.total,"
@@ -386,7 +394,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, help="of the benchmark")
     parser.add_argument("--cases", metavar="WORD",
                         help="of the benchmark: those whose name contains it")
-    parser.add_argument("--chip", choices=sorted(CHIPS),
+    parser.add_argument("--chip", type=str.upper, choices=CHIPS,
                         help="whose floors the benchmark prints")
     parser.add_argument("--timeout", type=int, default=300, metavar="SECONDS",
                         help="of each command; default 300")
@@ -435,8 +443,10 @@ def main() -> int:
         groups += [suite.ptxas_checks(path, machines) for path in
                    sorted(suite.bundle.glob("tests/*/step.so"))
                    + sorted(suite.bundle.glob("bench/*.so"))]
+    # Of a GPU that one process at a time may use.
+    jobs = 1 if results["gpu"].get("exclusive") else max(1, options.jobs)
     try:
-        with ThreadPoolExecutor(max(1, options.jobs)) as pool:
+        with ThreadPoolExecutor(jobs) as pool:
             for found in pool.map(performed, groups):
                 results["tests"] += found
         if "bench" in parts:

@@ -13,15 +13,19 @@ import math
 import re
 from typing import NamedTuple, Optional
 
+def _chip(half: float, tf32: float, f32: float, memory: float) -> dict:
+    return {"bf16": half, "f16": half, "tf32": tf32, "f32": f32,
+            "bytes": memory}
+
+
 # Dense rates of matrix units in FLOP/s, of f32 without them, and bytes/s of
-# memory. NVIDIA's data sheets: "A100 80GB SXM", "H100 SXM", "H200 SXM".
+# memory: names and numbers of lib/Report/Chips.cpp, which has the sources.
 CHIPS = {
-    "a100": {"bf16": 312e12, "f16": 312e12, "tf32": 156e12, "f32": 19.5e12,
-             "bytes": 2.039e12},
-    "h100": {"bf16": 989.4e12, "f16": 989.4e12, "tf32": 494.7e12,
-             "f32": 66.9e12, "bytes": 3.35e12},
-    "h200": {"bf16": 989.4e12, "f16": 989.4e12, "tf32": 494.7e12,
-             "f32": 66.9e12, "bytes": 4.8e12},
+    "A100": _chip(312e12, 156e12, 19.5e12, 2.039e12),
+    "A10": _chip(125e12, 62.5e12, 31.2e12, 0.6e12),
+    "L40S": _chip(362e12, 183e12, 91.6e12, 0.864e12),
+    "H100": _chip(989e12, 494.5e12, 67e12, 3.35e12),
+    "H200": _chip(989e12, 494.5e12, 67e12, 4.8e12),
 }
 
 _SIZES = {"f64": 8, "f32": 4, "bf16": 2, "f16": 2, "i64": 8, "i1": 1}

@@ -1,5 +1,6 @@
 # Configuration of the lit tests: which files are tests and how tools are found.
 import os
+import shutil
 
 import lit.formats
 
@@ -28,6 +29,19 @@ if config.muon_sanitize:
     # use the same allocators.
     config.environment["ASAN_OPTIONS"] = "detect_leaks=0:allow_user_poisoning=0"
     config.available_features.add("asan")
+
+ptxas = shutil.which("ptxas") or shutil.which(
+    "ptxas",
+    path=os.pathsep.join(
+        os.path.join(folder, "bin")
+        for folder in ("/usr/local/cuda", os.environ.get("CUDA_HOME"))
+        if folder
+    ),
+)
+if ptxas:
+    config.available_features.add("ptxas")
+    # Tests find it there.
+    config.environment["PATH"] += os.pathsep + os.path.dirname(ptxas)
 
 config.substitutions.append(("%src_root", config.muon_src_root))
 config.substitutions.append(("%obj_root", config.muon_obj_root))

@@ -26,6 +26,18 @@ bool muon_gpu::isScratch(Value base) {
   return base.getDefiningOp<memref::AllocOp>() != nullptr;
 }
 
+void muon_gpu::collectUsers(Value base,
+                            llvm::SmallPtrSetImpl<Operation *> &users) {
+  for (Operation *user : base.getUsers()) {
+    if (!isa<ViewLikeOpInterface>(user)) {
+      users.insert(user);
+      continue;
+    }
+    for (Value view : user->getResults())
+      collectUsers(view, users);
+  }
+}
+
 /// Whether `base` is memory that no other base shares.
 static bool isKnown(Value base) {
   if (auto argument = dyn_cast<BlockArgument>(base))

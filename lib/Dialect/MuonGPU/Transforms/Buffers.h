@@ -21,6 +21,9 @@ Value getBase(Value value);
 /// Whether that is scratch memory, gone after the step.
 bool isScratch(Value base);
 
+/// All operations that use `base` or a view of it, views excepted.
+void collectUsers(Value base, llvm::SmallPtrSetImpl<Operation *> &users);
+
 /// The bases that an operation and all it contains read and write.
 struct Accesses {
   llvm::SmallPtrSet<Value, 8> reads, writes;

@@ -124,19 +124,6 @@ void Run::add(Operation *op) {
   launch.erase();
 }
 
-/// All users of `base` and views of it.
-static void collectUsers(Value base,
-                         llvm::SmallPtrSetImpl<Operation *> &users) {
-  for (Operation *user : base.getUsers()) {
-    if (!isa<ViewLikeOpInterface>(user)) {
-      users.insert(user);
-      continue;
-    }
-    for (Value view : user->getResults())
-      collectUsers(view, users);
-  }
-}
-
 void Run::spreadConditions(Operation *end) {
   DenseMap<Operation *, size_t> index;
   for (auto [i, item] : llvm::enumerate(items))

@@ -23,18 +23,6 @@ namespace mlir::muon_gpu {
 using namespace mlir;
 using namespace mlir::muon_gpu;
 
-/// All operations that use `base` or a view of it, views excepted.
-static void collectUsers(Value base, SmallVectorImpl<Operation *> &users) {
-  for (Operation *user : base.getUsers()) {
-    if (!isa<ViewLikeOpInterface>(user)) {
-      users.push_back(user);
-      continue;
-    }
-    for (Value view : user->getResults())
-      collectUsers(view, users);
-  }
-}
-
 /// Why `stream`, which reads the result of `product`, cannot become a part of
 /// it; null if it can.
 static const char *getObjection(MatmulOp product, StreamOp stream) {
@@ -46,7 +34,7 @@ static const char *getObjection(MatmulOp product, StreamOp stream) {
   Value base = getBase(result);
   if (!isScratch(base))
     return "the result is no scratch memory";
-  SmallVector<Operation *> users;
+  llvm::SmallPtrSet<Operation *, 8> users;
   collectUsers(base, users);
   for (Operation *user : users)
     if (user != product && user != stream)

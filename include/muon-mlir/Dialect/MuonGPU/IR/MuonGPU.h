@@ -26,11 +26,19 @@
 
 namespace mlir::muon_gpu {
 
-bool isBatchBuffer(Type type);
+/// Types of operands: static, not empty, in the default memory space.
+
+/// Matrices of f32, bf16 or f16 with contiguous rows: tables, and memrefs of
+/// any rank whose matrices lie at equal distances.
 bool isElementsBuffer(Type type);
+/// Those that are memrefs of rank 3.
+bool isBatchBuffer(Type type);
+/// Memrefs of f32 or f64 of rank 0 or 1.
 bool isNumbersBuffer(Type type);
+/// Memrefs of f64, and of f32, of rank 1.
 bool isSumsBuffer(Type type);
 bool isF32Numbers(Type type);
+/// Memrefs of one i1, f32 and i64, of rank 0.
 bool isFlagBuffer(Type type);
 bool isF32Buffer(Type type);
 bool isCounterBuffer(Type type);

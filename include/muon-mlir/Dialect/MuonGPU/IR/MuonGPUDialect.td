@@ -56,8 +56,9 @@ def MuonGPU_ScheduleAttr : MuonGPU_Attr<"Schedule", "schedule"> {
     elements of consecutive columns that one access to the tiles and results
     takes, 4 or 1.
 
-    Constraints: m, n and k are multiples of 16 and of what the warps share;
-    2 ≤ stages ≤ 8; at most 1024 threads.
+    Constraints: m, n and k are multiples of 16 up to 256, and of what the warps
+    share; 2 ≤ stages ≤ 8; 1 ≤ raster ≤ 32768; width is 4 or 1; at most 1024
+    threads.
   }];
   let parameters = (ins "int64_t":$m, "int64_t":$n, "int64_t":$k,
     "int64_t":$warps_m, "int64_t":$warps_n, "int64_t":$stages,
@@ -73,7 +74,7 @@ def MuonGPU_StreamScheduleAttr
     operand under way.
 
     Constraints: threads is a multiple of 32, at most 1024; width is 4 or 1;
-    chunk is a multiple of width·unroll·threads.
+    1 ≤ unroll ≤ 16; chunk is a multiple of width·unroll·threads up to 2³⁰.
   }];
   let parameters = (ins "int64_t":$threads, "int64_t":$width,
                         "int64_t":$unroll, "int64_t":$chunk);

@@ -29,8 +29,6 @@ def MuonGPU_Elements : MuonGPU_Buffer<"isElementsBuffer",
 def MuonGPU_Numbers : MuonGPU_Buffer<"isNumbersBuffer",
   "memref of one f32 or f64, or of one for each matrix">;
 def MuonGPU_Sums : MuonGPU_Buffer<"isSumsBuffer", "static rank-1 memref of f64">;
-def MuonGPU_F32Numbers : MuonGPU_Buffer<"isF32Numbers",
-  "static rank-1 memref of f32">;
 def MuonGPU_Flag : MuonGPU_Buffer<"isFlagBuffer", "memref<i1>">;
 def MuonGPU_Scalar : MuonGPU_Buffer<"isF32Buffer", "memref<f32>">;
 def MuonGPU_Counter : MuonGPU_Buffer<"isCounterBuffer", "memref<i64>">;
@@ -44,7 +42,10 @@ def MuonGPU_MatmulOp : MuonGPU_Op<"matmul", [
     For each matrix of the batch, acc = L·R in f32 with L (M×K) = lhs or, with
     `lhs_transposed`, its transpose, and R (K×N) likewise. The region computes
     element (i, j) of every output from acc(i, j) and the elements (i, j) of
-    `tiles`; f64 values it yields for `sums` are added over each matrix.
+    `tiles`; f64 values it yields for `sums` are added over each matrix, or, for
+    sums with as many elements as the product has tiles, over each tile. The
+    region is arithmetic on scalars that kernels can do without a library:
+    operations of arith but for remf, math.sqrt, and `muon_gpu.on_diagonal`.
 
     `symmetric` says that the product and the outputs are symmetric: of the
     elements i ≤ j are computed, and each is stored at (i, j) and (j, i), so
@@ -57,10 +58,12 @@ def MuonGPU_MatmulOp : MuonGPU_Op<"matmul", [
     If `when` is false nothing happens.
 
     Constraints: lhs and rhs have one element type, and f32 with `tf32`; inner
-    dimensions and batches agree; tiles and outputs hold B matrices M×N, with
-    `symmetric` M = N and outputs of rank 3; scalars have one element, or one
-    per matrix; sums have one; the region's arguments and results are those of
-    the operands.
+    dimensions and batches agree; there is an output, and none is lhs or rhs;
+    tiles and outputs hold B matrices M×N, with `symmetric` M = N and outputs of
+    rank 3; scalars have one element, or one per matrix; sums have a multiple of
+    B; the region's arguments and results are those of the operands; tiles of a
+    schedule are square with `symmetric`, and sizes multiples of them unless it
+    is masked.
 
     Example:
     ```mlir
@@ -114,11 +117,14 @@ def MuonGPU_StreamOp : MuonGPU_Op<"stream", [
   let description = [{
     The region computes each element of the outputs from the elements of the
     inputs at the same place; f64 values it yields for `sums` are added over
-    each matrix, in an order fixed by the shape and the schedule. An input may
-    be an output as well. If `when` is false nothing happens.
+    each matrix or, for sums with as many elements as there are chunks, over each
+    chunk, in an order fixed by the shape and the schedule. An input may be an
+    output as well. If `when` is false nothing happens. The region is that of
+    `muon_gpu.matmul`, without acc.
 
     Constraints: inputs and outputs hold the same matrices; scalars have one
-    element, or one per matrix; sums have one; there is an input or an output.
+    element, or one per matrix; sums have a multiple of the matrices; there is an
+    input or an output.
 
     Example:
     ```mlir
@@ -163,6 +169,14 @@ def MuonGPU_YieldOp : MuonGPU_Op<"yield", [
   let summary = "new elements of outputs and contributions to sums";
   let description = [{
     Ends the region of `muon_gpu.matmul` and `muon_gpu.stream`.
+
+    Constraints: there is a value of the element type of every output, then an
+    f64 for each of the sums.
+
+    Example:
+    ```mlir
+    muon_gpu.yield %w, %square : f32, f64
+    ```
   }];
   let arguments = (ins Variadic<AnyFloat>:$values);
   let assemblyFormat = "($values^ `:` type($values))? attr-dict";
@@ -173,6 +187,9 @@ def MuonGPU_OnDiagonalOp : MuonGPU_Op<"on_diagonal", [
     Pure, HasParent<"MatmulOp">]> {
   let summary = "whether the element at hand is on the diagonal";
   let description = [{
+    Whether i = j, for what is added to the diagonal of a product: a multiple of
+    the identity.
+
     Example:
     ```mlir
     %0 = muon_gpu.on_diagonal
@@ -271,8 +288,11 @@ def MuonGPU_LaunchOp : MuonGPU_Op<"launch", [
     other. Products and streams of one launch do not depend on each other. If
     `when` is false nothing happens.
 
+    Kernels are named after `phase`.
+
     Constraints: the body is not empty, holds work of one of these kinds, and
-    none of it has a condition of its own.
+    none of it has a condition of its own; the phase is empty, or made of
+    letters, digits and underscores, and begins with no digit.
 
     Example:
     ```mlir

@@ -36,11 +36,11 @@ def FuseEpiloguesPass : Pass<"muon-gpu-fuse-epilogues"> {
 def SelectSchedulesPass : Pass<"muon-gpu-select-schedules"> {
   let summary = "choose tiles, warps and stages";
   let description = [{
-    Gives every product and stream without `schedule` one from the table in
-    lib/Dialect/MuonGPU/Transforms/Schedules.cpp, by architecture, type of the
-    operands and shape, with a remark that says which row and why. `masked` is
-    set where sizes are not multiples of the tile, and `width` is 1 where rows
-    or addresses do not allow accesses of four elements.
+    Gives every product without `schedule` one from a table, by architecture,
+    type of the operands and shape, with a remark that says which and why.
+    `masked` is set where sizes are not multiples of the tile. Streams get the
+    same schedule, but for the number of operands. `width` is 1 where rows or
+    addresses do not allow accesses of four elements; a remark says so.
   }];
   let options = [
     Option<"arch", "arch", "std::string", "\"sm_80\"",
