@@ -157,21 +157,14 @@ Error CudaDevice::accepts(const Manifest &manifest) const {
   if (Error error = checkHostCode(manifest))
     return error;
   const DeviceManifest &device = *manifest.device;
-  const DeviceCode *part = chooseCode(gpu->capability, device);
-  if (!part)
+  const auto parts = chooseCode(gpu->capability, device);
+  if (parts.empty())
     return refuse("compiled for " + device.arch.text() + " (" +
                   codeText(device) + "), which " + gpu->text() +
                   " does not run");
-  if (part->kind == DeviceCode::Ptx) {
-    // 0 for PTX that is newer than this runtime: then the driver decides.
-    int needed = cudaVersionOfPtx(device.isa);
-    if (needed > driver.version)
-      return refuse("the NVIDIA driver is too old: PTX ISA " +
-                    std::to_string(device.isa / 10) + "." +
-                    std::to_string(device.isa % 10) +
-                    " needs a driver of CUDA " + versionText(needed) +
-                    " or later, found CUDA " + versionText(driver.version));
-  }
+  if (parts[0]->kind == DeviceCode::Ptx)
+    if (Error error = checkPtx(driver, device))
+      return error;
   uint32_t shared = device.sharedBytes.value_or(0);
   for (const Kernel &kernel : device.kernels)
     shared = std::max(shared, kernel.sharedBytes);

@@ -57,7 +57,8 @@ Error Driver::check(Result result, std::string_view function,
   if (result == OutOfMemory)
     status = MUON_ERROR_OUT_OF_MEMORY;
   else if (result == NoDevice || result == StubLibrary ||
-           result == UnsupportedPtxVersion || result == NoBinaryForGpu)
+           result == UnsupportedPtxVersion || result == NoBinaryForGpu ||
+           result == InvalidImage || result == JitCompilerNotFound)
     status = MUON_ERROR_UNSUPPORTED;
   return Error(status, std::move(message));
 }

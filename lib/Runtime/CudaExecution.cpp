@@ -109,6 +109,27 @@ Error CudaExecution::capture(void *const *slots) {
   return MUON_CUDA_CALL(driver, graphInstantiate, &graph, guard.graph, 0ull);
 }
 
+Error CudaExecution::begin(void *stream) {
+  const Driver &driver = *gpu.driver;
+  ContextScope scope(driver, gpu.context);
+  if (scope.error())
+    return scope.error();
+  if (!done)
+    return MUON_CUDA_CALL(driver, eventCreate, &done, eventDisableTiming);
+  return MUON_CUDA_CALL(driver, streamWaitEvent, static_cast<Stream>(stream),
+                        done, 0u);
+}
+
+// By the event: CU_STREAM_PER_THREAD is another stream in each thread.
+Error CudaExecution::wait() {
+  const Driver &driver = *gpu.driver;
+  ContextScope scope(driver, gpu.context);
+  if (scope.error())
+    return scope.error();
+  return done ? MUON_CUDA_CALL(driver, eventSynchronize, done)
+              : Error::success();
+}
+
 Error CudaExecution::run(void *const *slots, void *streamHandle) {
   const NvtxRange stepping("step");
   const Driver &driver = *gpu.driver;
@@ -116,16 +137,6 @@ Error CudaExecution::run(void *const *slots, void *streamHandle) {
   ContextScope scope(driver, gpu.context);
   if (scope.error())
     return scope.error();
-
-  if (!done) {
-    if (Error error =
-            MUON_CUDA_CALL(driver, eventCreate, &done, eventDisableTiming))
-      return error;
-  } else if (Error error =
-                 MUON_CUDA_CALL(driver, streamWaitEvent, stream, done, 0u)) {
-    // The runs of a step share its memory, whatever streams they are on.
-    return error;
-  }
 
   Error error = Error::success();
   if (!gpu.useGraph) {

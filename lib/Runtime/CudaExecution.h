@@ -25,7 +25,9 @@ public:
                 const StepMemory &memory);
   ~CudaExecution() override;
 
+  Error begin(void *stream) override;
   Error run(void *const *slots, void *stream) override;
+  Error wait() override;
 
 private:
   static void launch(void *context, int32_t kernel, int64_t blocks,
@@ -48,7 +50,7 @@ private:
   std::optional<NvtxRange> range;
 
   GraphExec graph = nullptr;
-  /// Recorded at the end of each run.
+  /// Recorded at the end of each run, made by the first begin().
   Event done = nullptr;
 };
 

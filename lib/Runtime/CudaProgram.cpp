@@ -12,11 +12,17 @@
 #include "CudaNvtx.h"
 #include "Text.h"
 
+#include <optional>
+
 using namespace muon;
 using namespace muon::cuda;
 
 static Error refuse(std::string message) {
   return Error(MUON_ERROR_UNSUPPORTED, std::move(message));
+}
+
+static std::string isaText(unsigned isa) {
+  return std::to_string(isa / 10) + "." + std::to_string(isa % 10);
 }
 
 /// Whether a GPU of this capability runs code for `arch`, as PTX or as a cubin.
@@ -31,19 +37,29 @@ static bool runs(unsigned capability, const DeviceCode &code) {
   return arch.number <= capability;
 }
 
-const DeviceCode *cuda::chooseCode(unsigned capability,
-                                   const DeviceManifest &manifest) {
-  const DeviceCode *best = nullptr;
-  for (const DeviceCode &part : manifest.code) {
-    if (!runs(capability, part))
-      continue;
-    auto rank = [](const DeviceCode &code) {
-      return std::make_pair(code.kind == DeviceCode::Cubin, code.arch.number);
-    };
-    if (!best || rank(part) > rank(*best))
-      best = &part;
+std::vector<const DeviceCode *>
+cuda::chooseCode(unsigned capability, const DeviceManifest &manifest) {
+  std::vector<const DeviceCode *> parts;
+  for (auto kind : {DeviceCode::Cubin, DeviceCode::Ptx}) {
+    const DeviceCode *best = nullptr;
+    for (const DeviceCode &part : manifest.code)
+      if (part.kind == kind && runs(capability, part) &&
+          (!best || part.arch.number > best->arch.number))
+        best = &part;
+    if (best)
+      parts.push_back(best);
   }
-  return best;
+  return parts;
+}
+
+Error cuda::checkPtx(const Driver &driver, const DeviceManifest &manifest) {
+  int needed = cudaVersionOfPtx(manifest.isa);
+  if (needed <= driver.version)
+    return Error::success();
+  return refuse("the NVIDIA driver is too old: PTX ISA " +
+                isaText(manifest.isa) + " needs a driver of CUDA " +
+                versionText(needed) + " or later, found CUDA " +
+                versionText(driver.version));
 }
 
 std::string cuda::codeText(const DeviceManifest &manifest) {
@@ -62,11 +78,7 @@ CudaProgram::~CudaProgram() {
 }
 
 Error CudaProgram::load(std::string_view code) {
-  const DeviceCode *part = chooseCode(gpu->capability, manifest);
-  if (!part)
-    return refuse(gpu->text() + " runs none of the code of the artifact: " +
-                  codeText(manifest));
-  if (Error error = loadModule(*part, code.substr(part->offset, part->bytes)))
+  if (Error error = loadModule(code))
     return error;
   for (const Kernel &kernel : manifest.kernels)
     if (Error error = loadFunction(kernel))
@@ -74,23 +86,65 @@ Error CudaProgram::load(std::string_view code) {
   return Error::success();
 }
 
-Error CudaProgram::loadModule(const DeviceCode &part, std::string_view code) {
+/// Results of a driver that cannot use a cubin, but may be able to use PTX.
+static bool refusesCubin(Result result) {
+  return result == InvalidImage || result == NoBinaryForGpu ||
+         result == UnsupportedPtxVersion || result == InvalidSource;
+}
+
+Error CudaProgram::loadModule(std::string_view code) {
   const NvtxRange loading("load");
+  std::optional<Error> cubinError;
+  for (const DeviceCode *part : chooseCode(gpu->capability, manifest)) {
+    Result result = Success;
+    Error error = Error::success();
+    if (part->kind == DeviceCode::Ptx)
+      error = checkPtx(*gpu->driver, manifest);
+    if (!error)
+      error = loadPart(*part, code, result);
+    if (!error)
+      return error;
+    if (cubinError)
+      return Error(error.status(), cubinError->message() +
+                                       "; nor does the PTX of the artifact "
+                                       "load: " +
+                                       error.message());
+    if (part->kind != DeviceCode::Cubin || !refusesCubin(result))
+      return error;
+    cubinError = std::move(error);
+  }
+  if (cubinError)
+    return *cubinError;
+  return refuse(gpu->text() + " runs none of the code of the artifact: " +
+                codeText(manifest));
+}
+
+Error CudaProgram::loadPart(const DeviceCode &part, std::string_view code,
+                            Result &result) {
   const Driver &driver = *gpu->driver;
   // The driver finds the end of PTX by a NUL.
-  const std::string image(code);
+  const std::string image(code.substr(part.offset, part.bytes));
   std::vector<char> log(8192);
   JitOption options[] = {JitErrorLog, JitErrorLogBytes};
   void *values[] = {log.data(), reinterpret_cast<void *>(log.size() - 1)};
-  Result result =
-      driver.moduleLoadDataEx(&module, image.data(), 2, options, values);
-  std::string detail =
-      part.kind == DeviceCode::Cubin ? "the cubin for " : "the PTX for ";
+  CodeModule loaded = nullptr;
+  result = driver.moduleLoadDataEx(&loaded, image.data(), 2, options, values);
+  if (result == Success) {
+    module = loaded;
+    return Error::success();
+  }
+  const bool isCubin = part.kind == DeviceCode::Cubin;
+  std::string detail = isCubin ? "the cubin for " : "the PTX for ";
   detail += part.arch.text() + " on " + gpu->text();
-  if (result == UnsupportedPtxVersion || result == InvalidPtx)
-    detail += ", PTX ISA " + std::to_string(manifest.isa / 10) + "." +
-              std::to_string(manifest.isa % 10) + ", driver of CUDA " +
-              versionText(driver.version);
+  if (isCubin ? refusesCubin(result)
+              : result == UnsupportedPtxVersion || result == InvalidPtx) {
+    if (!isCubin)
+      detail += ", PTX ISA " + isaText(manifest.isa);
+    detail += ", driver of CUDA " + versionText(driver.version);
+  }
+  if (result == JitCompilerNotFound)
+    detail += ", which the driver compiles by libnvidia-ptxjitcompiler.so.1: "
+              "that part of the driver is missing";
   if (log[0])
     detail += "; the driver's log: " + std::string(log.data());
   while (!detail.empty() && detail.back() == '\n')

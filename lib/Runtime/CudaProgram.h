@@ -20,10 +20,15 @@
 
 namespace muon::cuda {
 
-/// The part that a GPU of this capability loads: a cubin if there is one, or
-/// the PTX for the latest architecture. Null if there is none.
-const DeviceCode *chooseCode(unsigned capability,
-                             const DeviceManifest &manifest);
+/// The parts that a GPU of this capability may load, at most one of a kind: a
+/// cubin, then the PTX for the latest architecture, for a driver that refuses
+/// the cubin.
+std::vector<const DeviceCode *> chooseCode(unsigned capability,
+                                           const DeviceManifest &manifest);
+
+/// Whether the driver is new enough for the PTX. Says yes to PTX that is newer
+/// than this runtime: that the driver decides.
+Error checkPtx(const Driver &driver, const DeviceManifest &manifest);
 
 /// All parts, for messages.
 std::string codeText(const DeviceManifest &manifest);
@@ -47,7 +52,9 @@ public:
   std::vector<Function> functions;
 
 private:
-  Error loadModule(const DeviceCode &part, std::string_view code);
+  Error loadModule(std::string_view code);
+  /// `result` is what the driver returned.
+  Error loadPart(const DeviceCode &part, std::string_view code, Result &result);
   Error loadFunction(const Kernel &kernel);
 
   CodeModule module = nullptr;

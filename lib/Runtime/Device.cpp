@@ -16,6 +16,11 @@
 using namespace muon;
 
 Execution::~Execution() = default;
+
+Error Execution::begin(void *) { return Error::success(); }
+
+Error Execution::wait() { return Error::success(); }
+
 Program::~Program() = default;
 Device::~Device() = default;
 

@@ -47,12 +47,20 @@ public:
   /// Waits for the last run to end.
   virtual ~Execution();
 
+  /// Comes before each run, and before whatever is put on `stream` for it, such
+  /// as uploads: the stream waits for the last run, which may be on another one
+  /// and reads the same memory.
+  virtual Error begin(void *stream);
+
   /// Runs the step after all that was put on `stream` before, and may return
   /// before it has ended. `slots` is the table on the host: its address and
   /// entries may be others each time, the copy on the device has them already.
   /// A launch that fails is reported with the name of the kernel, and is the
   /// last one of the run.
   virtual Error run(void *const *slots, void *stream) = 0;
+
+  /// Waits for the last run to end, from any thread.
+  virtual Error wait();
 };
 
 /// The code of one artifact, ready to run. Immutable but for what it counts;

@@ -234,8 +234,13 @@ Error Step::run(void *stream, MuonResult *result) {
       return error;
 
   reports = Reports::None;
-  if (Error error = uploadArguments(stream))
+  if (Error error = execution->begin(stream))
+    return Error(error.status(), artifact->path + ": " + error.message());
+  if (Error error = uploadArguments(stream)) {
+    // Nothing else makes a later run wait for what was put there already.
+    (void)artifact->device->synchronize(stream);
     return error;
+  }
   if (Error error = execution->run(slots.data(), stream))
     return Error(error.status(), artifact->path + ": " + error.message());
   reports = Reports::OnDevice;
@@ -273,15 +278,14 @@ Error Step::wait(MuonResult *result) {
     auto atStep = [&](const Error &error) {
       return Error(error.status(), artifact->path + ": " + error.message());
     };
-    Device &device = *artifact->device;
-    if (Error error = device.synchronize(lastStream))
+    if (Error error = execution->wait())
       return atStep(error);
     const uint64_t offset = artifact->reportOffset;
     if (artifact->reportBytes)
-      if (Error error =
-              device.download(hostLocals.data() + offset,
-                              static_cast<char *>(locals.data) + offset,
-                              artifact->reportBytes, lastStream))
+      if (Error error = artifact->device->download(
+              hostLocals.data() + offset,
+              static_cast<char *>(locals.data) + offset, artifact->reportBytes,
+              lastStream))
         return atStep(error);
     readReports();
     reports = Reports::Read;

@@ -321,8 +321,9 @@ typedef struct MuonResult {
  * else, makes a run check and prepare its arguments again.
  *
  * On a GPU the step runs on `stream`, after all that was put there before; on
- * other devices it must be null. Runs of one step on several streams have to be
- * ordered by the caller. Scalars are those of the time of the call. With a
+ * other devices it must be null. Runs of one step follow each other, whatever
+ * their streams; what else the caller puts on several streams, as gradients, the
+ * caller has to order. Scalars are those of the time of the call. With a
  * `result` the call waits for the end of the step. Without one, it does not on
  * a GPU: muonStepWait does, as do muonStepNonFinite and muonStepStatistics, and
  * errors that a GPU finds late come out of those. The stream has to exist until

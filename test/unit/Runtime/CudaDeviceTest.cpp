@@ -329,11 +329,7 @@ TEST_F(CudaDeviceTest, ContextIsLeftAsFound) {
 }
 
 TEST_F(CudaDeviceTest, CubinOfTheArchitectureIsPreferred) {
-  auto cubin = [](int arch) {
-    return std::string("\x7f"
-                       "ELF fake cubin ") +
-           std::to_string(arch) + "\n" + axpyPtx;
-  };
+  auto cubin = fakeCubin;
   const std::string code = std::string("!") + cubin(80) + cubin(86);
   Manifest manifest = axpyManifest();
   uint64_t size = cubin(80).size();
@@ -363,6 +359,25 @@ TEST_F(CudaDeviceTest, CubinOfTheArchitectureIsPreferred) {
   EXPECT_EQ(device->accepts(manifest).message(),
             "compiled for sm_80 (a cubin for sm_80, a cubin for sm_86), which "
             "GPU 0 (Fake 0, sm_89) does not run");
+}
+
+TEST_F(CudaDeviceTest, PtxIfTheCubinIsRefused) {
+  const std::string cubin = fakeCubin(80), code = cubin + axpyPtx;
+  Manifest manifest = axpyManifest();
+  manifest.device->code = {
+      {DeviceCode::Cubin, {80, 0}, 0, cubin.size()},
+      {DeviceCode::Ptx, {80, 0}, cubin.size(), code.size() - cubin.size()}};
+  for (const char *options : {"refuse-cubin=200", "refuse-cubin=209",
+                              "refuse-cubin=222", "refuse-cubin=300"}) {
+    reset(options);
+    AxpyStep step(open(), manifest, nullptr, code);
+    std::vector<float> x = sampleX(), y = sampleY();
+    step.setAlpha(1);
+    step.bind(y, x);
+    ASSERT_SUCCESS(step.run());
+    axpy(1, x, y);
+    EXPECT_EQ(step.y(), y);
+  }
 }
 
 TEST_F(CudaDeviceTest, PtxOfTheLatestArchitecture) {

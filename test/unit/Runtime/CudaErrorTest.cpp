@@ -110,6 +110,68 @@ TEST_F(CudaErrorTest, DriverRefusesPtx) {
             "log: ptxas fatal : Unsupported .version 84");
 }
 
+TEST_F(CudaErrorTest, DriverRefusesCubinAndPtx) {
+  const std::string cubin = fakeCubin(80);
+  std::string code = cubin + axpyPtx;
+  Manifest manifest = axpyManifest();
+  manifest.device->code = {
+      {DeviceCode::Cubin, {80, 0}, 0, cubin.size()},
+      {DeviceCode::Ptx, {80, 0}, cubin.size(), code.size() - cubin.size()}};
+  const std::string cubinError =
+      "cuModuleLoadDataEx failed: CUDA_ERROR_INVALID_IMAGE (200): fake: device "
+      "kernel image is invalid; the cubin for sm_80 on GPU 0 (Fake 0, sm_80), "
+      "driver of CUDA 12.4; the driver's log: fake: this cubin is refused";
+
+  reset("refuse-cubin=200,refuse-ptx=218");
+  Error error = loadError(*open(), manifest, code);
+  EXPECT_EQ(error.message(),
+            cubinError +
+                "; nor does the PTX of the artifact load: cuModuleLoadDataEx "
+                "failed: CUDA_ERROR_INVALID_PTX (218): fake: JIT "
+                "compilation failed; the PTX for sm_80 on GPU 0 (Fake "
+                "0, sm_80), PTX ISA 7.0, driver of CUDA 12.4; the "
+                "driver's log: fake: this PTX is refused");
+
+  // Whatever the driver would say of it.
+  reset("refuse-cubin=200");
+  manifest.device->isa = 90;
+  error = loadError(*open(), manifest, code);
+  EXPECT_EQ(error.status(), MUON_ERROR_UNSUPPORTED);
+  EXPECT_EQ(error.message(),
+            cubinError +
+                "; nor does the PTX of the artifact load: the NVIDIA driver is "
+                "too old: PTX ISA 9.0 needs a driver of CUDA 13.0 or "
+                "later, found CUDA 12.4");
+
+  manifest.device->isa = 70;
+  manifest.device->code.pop_back();
+  reset("refuse-cubin=200");
+  error = loadError(*open(), manifest, code);
+  EXPECT_EQ(error.status(), MUON_ERROR_UNSUPPORTED);
+  EXPECT_EQ(error.message(), cubinError);
+
+  // Not what other code would cure.
+  manifest = axpyManifest();
+  manifest.device->code = {
+      {DeviceCode::Cubin, {80, 0}, 0, cubin.size()},
+      {DeviceCode::Ptx, {80, 0}, cubin.size(), code.size() - cubin.size()}};
+  reset("refuse-cubin=2");
+  error = loadError(*open(), manifest, code);
+  EXPECT_EQ(error.status(), MUON_ERROR_OUT_OF_MEMORY);
+  EXPECT_FALSE(contains(error.message(), "PTX")) << error.message();
+}
+
+TEST_F(CudaErrorTest, NoCompilerForPtx) {
+  reset("refuse-ptx=221");
+  Error error = loadError(*open(), axpyManifest(), axpyPtx);
+  EXPECT_EQ(error.status(), MUON_ERROR_UNSUPPORTED);
+  EXPECT_CONTAINS(error.message(), "CUDA_ERROR_JIT_COMPILER_NOT_FOUND (221)");
+  EXPECT_CONTAINS(error.message(),
+                  "the PTX for sm_80 on GPU 0 (Fake 0, sm_80), which the "
+                  "driver compiles by libnvidia-ptxjitcompiler.so.1: that part "
+                  "of the driver is missing");
+}
+
 TEST_F(CudaErrorTest, PtxIsWrong) {
   std::shared_ptr<Device> device = open();
   std::string code = axpyPtx;

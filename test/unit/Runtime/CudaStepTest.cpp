@@ -16,6 +16,7 @@
 
 #include <cmath>
 #include <limits>
+#include <thread>
 
 using namespace muon;
 using namespace muon::test;
@@ -167,6 +168,116 @@ TEST_F(CudaStepTest, RebindingDoesNotCapture) {
   expected.step(1, 0);
   EXPECT_EQ(download(moved), expected.weight);
   EXPECT_EQ(fakeStats().captures, 1u);
+}
+
+// Also what comes before the second run waits for the first one: its scalars,
+// its slot table, and the clearing of its reports.
+TEST_F(CudaStepTest, RunsOnTwoStreams) {
+  for (const char *options : {"graph=on", "graph=off"}) {
+    if (artifact) {
+      TearDown();
+      reset("");
+      memory.clear();
+    }
+    load(options);
+    bindAll();
+    Floats other = {9, 8, 7, 6, 5, 4};
+    void *moved = upload(other);
+    download(moved); // The streams do not wait for the default stream.
+    const PrimaryContext primary;
+    cuda::Stream a = nullptr, b = nullptr;
+    ASSERT_EQ(cuStreamCreate(&a, cuda::streamNonBlocking), cuda::Success);
+    ASSERT_EQ(cuStreamCreate(&b, cuda::streamNonBlocking), cuda::Success);
+
+    Model first = models[0], both = models[1];
+    muonStepSetScalar(step, MUON_ROLE_LR, nullptr, 0.5);
+    ASSERT_EQ(muonStepRun(step, a, nullptr), MUON_OK) << muonLastError();
+    first.step(0.5f, 0);
+    both.step(0.5f, 0);
+    muonStepSetScalar(step, MUON_ROLE_LR, nullptr, 0.125);
+    ASSERT_EQ(bind(MUON_ROLE_WEIGHT, "a", moved), MUON_OK);
+    const uint64_t executed = fakeStats().executed;
+    ASSERT_EQ(muonStepRun(step, b, nullptr), MUON_OK) << muonLastError();
+    EXPECT_EQ(executed, 0u) << "the host does not wait between the runs";
+    EXPECT_EQ(fakeStats().executed, 0u);
+    MuonResult result = {};
+    ASSERT_EQ(muonStepWait(step, &result), MUON_OK) << muonLastError();
+    EXPECT_EQ(result.taken, 1);
+    Model second = first;
+    second.weight = other;
+    second.step(0.125f, 0);
+    both.step(0.125f, 0);
+    EXPECT_EQ(download(weights[0]), first.weight) << options;
+    EXPECT_EQ(download(moved), second.weight) << options;
+    EXPECT_EQ(download(weights[1]), both.weight) << options;
+    EXPECT_EQ(cuStreamDestroy_v2(b), cuda::Success);
+    EXPECT_EQ(cuStreamDestroy_v2(a), cuda::Success);
+  }
+}
+
+// What a run put on its stream before it failed.
+TEST_F(CudaStepTest, UploadFails) {
+  // Of staged memory: for all tensors, the scalars, and the slot table.
+  reset("fail-host=3");
+  load();
+  constexpr int stride = 8;
+  Floats values(7 * stride);
+  const struct {
+    MuonRole role;
+    const Floats &a, &b;
+  } rows[] = {{MUON_ROLE_WEIGHT, models[0].weight, models[1].weight},
+              {MUON_ROLE_GRADIENT, models[0].gradient, models[1].gradient},
+              {MUON_ROLE_MOMENTUM, models[0].momentum, models[1].momentum}};
+  for (int i = 0; i < 3; ++i) {
+    std::copy(rows[i].a.begin(), rows[i].a.end(), &values[2 * i * stride]);
+    std::copy(rows[i].b.begin(), rows[i].b.end(),
+              &values[(2 * i + 1) * stride]);
+  }
+  auto *all = static_cast<float *>(upload(values));
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_EQ(bind(rows[i].role, "a", all + 2 * i * stride), MUON_OK);
+    ASSERT_EQ(bind(rows[i].role, "b", all + (2 * i + 1) * stride), MUON_OK);
+  }
+  MuonBuffer count = {all + 6 * stride, MUON_TYPE_I64, 0, nullptr, 8};
+  ASSERT_EQ(muonStepBind(step, MUON_ROLE_STEP, "step", &count), MUON_OK);
+  download(all);
+
+  const PrimaryContext primary;
+  cuda::Stream a = nullptr, b = nullptr;
+  ASSERT_EQ(cuStreamCreate(&a, cuda::streamNonBlocking), cuda::Success);
+  ASSERT_EQ(cuStreamCreate(&b, cuda::streamNonBlocking), cuda::Success);
+  muonStepSetScalar(step, MUON_ROLE_LR, nullptr, 0.5);
+  EXPECT_EQ(muonStepRun(step, a, nullptr), MUON_ERROR_OUT_OF_MEMORY);
+  EXPECT_EQ(muonStepWait(step, nullptr), MUON_ERROR_NOT_READY);
+  ASSERT_EQ(muonStepRun(step, b, nullptr), MUON_OK) << muonLastError();
+  ASSERT_EQ(muonStepWait(step, nullptr), MUON_OK) << muonLastError();
+  for (int i = 0; i < 2; ++i) {
+    models[i].step(0.5f, 0);
+    EXPECT_EQ(download(all + i * stride), models[i].weight);
+  }
+  EXPECT_EQ(cuStreamDestroy_v2(b), cuda::Success);
+  EXPECT_EQ(cuStreamDestroy_v2(a), cuda::Success);
+}
+
+// The handle means another stream in each thread.
+TEST_F(CudaStepTest, WaitInAnotherThread) {
+  load();
+  bindAll();
+  muonStepSetScalar(step, MUON_ROLE_LR, nullptr, 1);
+  for (bool isFinite : {true, false}) {
+    if (!isFinite) {
+      Floats infinite(6, std::numeric_limits<float>::infinity());
+      ASSERT_EQ(bind(MUON_ROLE_GRADIENT, "b", upload(infinite)), MUON_OK);
+    }
+    std::thread([&] {
+      ASSERT_EQ(muonStepRun(step, cuda::perThreadStream(), nullptr), MUON_OK)
+          << muonLastError();
+    }).join();
+    MuonResult result = {};
+    ASSERT_EQ(muonStepWait(step, &result), MUON_OK) << muonLastError();
+    EXPECT_EQ(result.taken, isFinite ? 1 : 0);
+    EXPECT_EQ(result.non_finite, isFinite ? 0u : 1u);
+  }
 }
 
 TEST_F(CudaStepTest, NotFinite) {

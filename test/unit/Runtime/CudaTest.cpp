@@ -123,6 +123,12 @@ Manifest test::axpyManifest(const std::string &code) {
   return manifest;
 }
 
+std::string test::fakeCubin(int arch) {
+  return std::string("\x7f"
+                     "ELF fake cubin ") +
+         std::to_string(arch) + "\n" + axpyPtx;
+}
+
 int32_t test::axpyStep(const MuonHostApi *host, void *const *, void *) {
   constexpr int64_t blocks = (numElements + blockThreads - 1) / blockThreads;
   host->launch(host->context, 0, blocks, arenaOffset, 0, numElements);

@@ -69,6 +69,9 @@ extern const char axpyPtx[];
 /// The manifest that fits `code`, all of it PTX for sm_80.
 Manifest axpyManifest(const std::string &code = axpyPtx);
 
+/// What the fake driver takes for a cubin of the two kernels.
+std::string fakeCubin(int arch);
+
 /// Number of elements of the tensors.
 constexpr uint32_t numElements = 300;
 
@@ -116,7 +119,11 @@ public:
   /// Makes other memory the tensors; `y` has to be downloaded before.
   void bind(const std::vector<float> &y, const std::vector<float> &x,
             void *stream = nullptr);
-  Error run(void *stream = nullptr) { return execution->run(nullptr, stream); }
+  Error run(void *stream = nullptr) {
+    if (Error error = execution->begin(stream))
+      return error;
+    return execution->run(nullptr, stream);
+  }
   std::vector<float> y(void *stream = nullptr);
 
 private:

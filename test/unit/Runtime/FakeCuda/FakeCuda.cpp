@@ -191,11 +191,17 @@ static const struct {
     ROW(NotInitialized, "ERROR_NOT_INITIALIZED", "fake: not initialized"),
     ROW(NoDevice, "ERROR_NO_DEVICE", "fake: no device"),
     ROW(InvalidDevice, "ERROR_INVALID_DEVICE", "fake: invalid device"),
+    ROW(InvalidImage, "ERROR_INVALID_IMAGE",
+        "fake: device kernel image is invalid"),
     ROW(InvalidContext, "ERROR_INVALID_CONTEXT", "fake: invalid context"),
     ROW(NoBinaryForGpu, "ERROR_NO_BINARY_FOR_GPU", "fake: no kernel image"),
     ROW(InvalidPtx, "ERROR_INVALID_PTX", "fake: JIT compilation failed"),
+    ROW(JitCompilerNotFound, "ERROR_JIT_COMPILER_NOT_FOUND",
+        "fake: PTX JIT compiler library not found"),
     ROW(UnsupportedPtxVersion, "ERROR_UNSUPPORTED_PTX_VERSION",
         "fake: unsupported toolchain"),
+    ROW(InvalidSource, "ERROR_INVALID_SOURCE",
+        "fake: device kernel image is invalid"),
     ROW(InvalidHandle, "ERROR_INVALID_HANDLE", "fake: invalid handle"),
     ROW(IllegalState, "ERROR_ILLEGAL_STATE", "fake: illegal state"),
     ROW(NotFound, "ERROR_NOT_FOUND", "fake: named symbol not found"),
@@ -439,6 +445,11 @@ FAKE_CUDA_API Result cuModuleLoadDataEx(CodeModule *module, const void *image,
 
   std::string text = static_cast<const char *>(image);
   bool isCubin = text.compare(0, cubinMagic.size(), cubinMagic) == 0;
+  if (int refused =
+          isCubin ? machine->options.refuseCubin : machine->options.refusePtx) {
+    say(isCubin ? "fake: this cubin is refused" : "fake: this PTX is refused");
+    return Result(refused);
+  }
   if (isCubin) {
     text.erase(0, cubinMagic.size());
     char *rest = nullptr;
@@ -630,6 +641,8 @@ FAKE_CUDA_API Result cuMemAllocHost_v2(void **address, size_t bytes) {
   CURRENT;
   if (machine->breaksCapture())
     return StreamCaptureUnsupported;
+  if (++machine->hostAllocs == machine->options.failHost)
+    return OutOfMemory;
   *address = std::malloc(bytes);
   if (!bytes || !*address)
     return bytes ? OutOfMemory : InvalidValue;

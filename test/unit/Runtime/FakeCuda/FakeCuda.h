@@ -48,8 +48,11 @@ struct FakeCudaStats {
 ///   memory=BYTES     of each device, 256 MiB
 ///   seed=0           of the simulator
 ///   fail-alloc=N     the Nth cuMemAlloc finds no memory
+///   fail-host=N      likewise cuMemAllocHost
 ///   fail-launch=N    the Nth cuLaunchKernel is refused
 ///   fail-kernel=N    the Nth kernel that executes fails
+///   refuse-cubin=N   no cubin loads, with CUresult N
+///   refuse-ptx=N     likewise PTX
 ///
 /// Without a call, cuInit takes the options from MUON_FAKE_CUDA.
 FAKE_CUDA_API bool fakeCudaReset(const char *options);

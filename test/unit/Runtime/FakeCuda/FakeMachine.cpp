@@ -40,10 +40,16 @@ bool FakeOptions::parse(const std::string &text) {
       seed = value;
     else if (key == "fail-alloc")
       failAlloc = value;
+    else if (key == "fail-host")
+      failHost = value;
     else if (key == "fail-launch")
       failLaunch = value;
     else if (key == "fail-kernel")
       failKernel = value;
+    else if (key == "refuse-cubin")
+      refuseCubin = int(value);
+    else if (key == "refuse-ptx")
+      refusePtx = int(value);
     else
       return false;
   }

@@ -126,7 +126,8 @@ struct FakeOptions {
   int capability = 80;
   uint64_t memory = 256u << 20;
   uint64_t seed = 0;
-  uint64_t failAlloc = 0, failLaunch = 0, failKernel = 0;
+  uint64_t failAlloc = 0, failHost = 0, failLaunch = 0, failKernel = 0;
+  int refuseCubin = 0, refusePtx = 0;
 
   bool parse(const std::string &text);
   /// The newest PTX that the driver reads, times ten.
@@ -152,7 +153,7 @@ struct Machine {
   std::map<uintptr_t, uint64_t> hostMemory;
 
   FakeCudaStats done = {};
-  uint64_t allocs = 0;
+  uint64_t allocs = 0, hostAllocs = 0;
   std::string findings;
 
   ~Machine();
