@@ -172,6 +172,9 @@ static void buildLaunchesPhase(OpPassManager &pm,
   muon_gpu::SelectSchedulesPassOptions schedules;
   schedules.arch = config.arch;
   pm.addPass(muon_gpu::createSelectSchedulesPass(schedules));
+  // Its streams need schedules too.
+  pm.addPass(muon_gpu::createSplitProductsPass());
+  pm.addPass(muon_gpu::createSelectSchedulesPass(schedules));
   pm.addPass(muon_gpu::createSplitSumsPass());
   muon_gpu::FormLaunchesPassOptions launches;
   launches.scratchLimit = config.scratchLimit;

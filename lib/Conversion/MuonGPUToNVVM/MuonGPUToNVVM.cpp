@@ -84,6 +84,11 @@ public:
         value = slice.getSource();
       } else if (auto view = dyn_cast<memref::SubViewOp>(definition)) {
         value = view.getSource();
+      } else if (auto view = dyn_cast<memref::ReinterpretCastOp>(definition)) {
+        // Parts of an inner dimension: the type says where they are.
+        if (!llvm::all_of(view.getMixedOffsets(), isZeroInteger))
+          return op->emitOpError("uses a part of memory whose offset is not 0");
+        value = view.getSource();
       } else if (auto view = dyn_cast<memref::ViewOp>(definition)) {
         std::optional<int64_t> offset =
             getConstantIntValue(view.getByteShift());

@@ -37,7 +37,7 @@ LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                    int64_t m, int64_t n, int64_t k,
                                    int64_t warpsM, int64_t warpsN,
                                    int64_t stages, int64_t raster,
-                                   int64_t width, bool masked) {
+                                   int64_t width, bool masked, int64_t split) {
   for (int64_t size : {m, n, k})
     if (size < 16 || size > 256 || size % 16 != 0)
       return emitError() << "expected tile sizes that are multiples of 16 from "
@@ -58,6 +58,8 @@ LogicalResult ScheduleAttr::verify(function_ref<InFlightDiagnostic()> emitError,
     return emitError() << "expected a raster from 1 to 32768, found " << raster;
   if (width != 1 && width != 4)
     return emitError() << "expected width 1 or 4, found " << width;
+  if (split < 1 || split > 32)
+    return emitError() << "expected a split from 1 to 32, found " << split;
   return success();
 }
 

@@ -78,8 +78,12 @@ std::optional<MatrixList> muon_gpu::getMatrices(Type type) {
       return std::nullopt;
   }
   list.matricesPerMember = list.matrices;
-  if (list.rowStride < list.cols ||
-      list.matrixStride < list.rows * list.rowStride)
+  // One matrix after the other, or side by side as blocks of columns.
+  bool isSequence = list.rowStride >= list.cols &&
+                    list.matrixStride >= list.rows * list.rowStride;
+  bool isSideBySide = list.matrixStride >= list.cols &&
+                      list.rowStride >= list.matrices * list.matrixStride;
+  if (!isSequence && !isSideBySide)
     return std::nullopt;
   return list;
 }

@@ -61,6 +61,22 @@ const ScheduleRow &mlir::muon_gpu::findSchedule(unsigned arch,
   return last ? *last : kTable[0];
 }
 
+int64_t mlir::muon_gpu::getSplit(const ProductShape &shape,
+                                 const ScheduleRow &row) {
+  // Multiprocessors of an A100; parts of 16 slices hide the start of a pipeline
+  // of 3 or 4 stages, and what adding them takes.
+  constexpr int64_t wanted = 108, fewest = 16, most = 32;
+  int64_t split = 1;
+  if (shape.batch != 1)
+    return split;
+  int64_t tiles = countTiles(shape, row.m, row.n);
+  while (split < most && tiles * split < wanted &&
+         shape.k % (2 * split * row.k) == 0 &&
+         shape.k / (2 * split * row.k) >= fewest)
+    split *= 2;
+  return split;
+}
+
 std::optional<unsigned> mlir::muon_gpu::parseArch(llvm::StringRef arch) {
   unsigned number;
   if (!arch.consume_front("sm_"))

@@ -114,16 +114,24 @@ struct SelectSchedulesPass
     SmallVector<Value> elements(op.getTiles());
     llvm::append_range(elements, op.getOuts());
     std::string objection = getWidthObjection(elements, /*byRows=*/true);
+    // What is added to the diagonal is no matter of a stream.
+    bool asksForDiagonal =
+        !op.getEpilogue().front().getOps<OnDiagonalOp>().empty();
+    int64_t split = asksForDiagonal ? 1 : getSplit(shape, row);
     op.setScheduleAttr(ScheduleAttr::get(
         op.getContext(), row.m, row.n, row.k, row.warpsM, row.warpsN,
-        row.stages, row.raster, objection.empty() ? kWidth : 1, masked));
+        row.stages, row.raster, objection.empty() ? kWidth : 1, masked, split));
     std::string text;
     llvm::raw_string_ostream(text)
         << shape.batch << " × " << shape.m << "x" << shape.n << "x" << shape.k
         << (shape.symmetric ? ", symmetric" : "") << ": tile " << row.m << "x"
         << row.n << "x" << row.k << ", " << row.warpsM << "x" << row.warpsN
         << " warps, " << row.stages << " stages, "
-        << countTiles(shape, row.m, row.n) << " tiles; " << row.reason
+        << countTiles(shape, row.m, row.n) << " tiles; " << row.reason;
+    if (split != 1)
+      llvm::raw_string_ostream(text) << "; inner dimension in " << split
+                                     << " parts: few tiles, and long sums";
+    llvm::raw_string_ostream(text)
         << (masked ? "; masked: sizes are no multiples of the tile" : "");
     remark::passed(op.getLoc(), getOptions()) << text;
     if (!objection.empty())

@@ -112,3 +112,8 @@ func.func private @raster() attributes {s = #muon_gpu.schedule<m = 64, n = 64, k
 
 // expected-error@+1 {{expected a chunk up to 2^30 that is a multiple of 4096, found 2147483648}}
 func.func private @chunk() attributes {s = #muon_gpu.stream_schedule<threads = 256, width = 4, unroll = 4, chunk = 2147483648>}
+
+// -----
+
+// expected-error@+1 {{expected a split from 1 to 32, found 0}}
+func.func private @split() attributes {s = #muon_gpu.schedule<m = 64, n = 64, k = 64, warps_m = 2, warps_n = 2, stages = 4, raster = 8, width = 4, masked = false, split = 0>}

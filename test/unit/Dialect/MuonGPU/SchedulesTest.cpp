@@ -184,8 +184,55 @@ TEST(ScheduleTable, RowsAreAttributes) {
   for (const ScheduleRow &row : getScheduleTable())
     EXPECT_TRUE(succeeded(ScheduleAttr::verify(
         [&] { return mlir::emitError(loc); }, row.m, row.n, row.k, row.warpsM,
-        row.warpsN, row.stages, row.raster, /*width=*/4, /*masked=*/true)))
+        row.warpsN, row.stages, row.raster, /*width=*/4, /*masked=*/true,
+        /*split=*/1)))
         << describe(row);
+}
+
+TEST(Split, OnlyOfFewTilesAndLongSums) {
+  ProductShape shape;
+  shape.arithmetic = Arithmetic::Half;
+  shape.symmetric = true;
+  shape.m = shape.n = 32;
+  shape.k = 4096;
+  shape.batch = 1;
+  auto split = [&] { return getSplit(shape, findSchedule(80, shape)); };
+  EXPECT_EQ(split(), 4);
+  // Parts keep 16 slices of 64.
+  shape.k = 2048;
+  EXPECT_EQ(split(), 2);
+  shape.k = 2048 - 64;
+  EXPECT_EQ(split(), 1);
+  // Parts are multiples of a slice.
+  shape.k = 4096 + 64;
+  EXPECT_EQ(split(), 1);
+  shape.k = 1 << 20;
+  EXPECT_EQ(split(), 32);
+  shape.batch = 2;
+  EXPECT_EQ(split(), 1);
+  shape.batch = 1;
+  shape.m = shape.n = 4096;
+  EXPECT_EQ(split(), 1);
+}
+
+TEST(Split, PartsAreWholeSlicesOfSomeLength) {
+  ProductShape shape;
+  shape.batch = 1;
+  for (Arithmetic arithmetic : allArithmetic)
+    for (int64_t m : {1, 16, 33, 200, 1000})
+      for (int64_t k = 1; k < 20000; k += 37) {
+        shape.arithmetic = arithmetic;
+        shape.m = shape.n = m;
+        shape.k = k * 8;
+        const ScheduleRow &row = findSchedule(80, shape);
+        int64_t split = getSplit(shape, row);
+        EXPECT_TRUE(split >= 1 && split <= 32);
+        if (split == 1)
+          continue;
+        EXPECT_EQ(shape.k % (split * row.k), 0);
+        EXPECT_GE(shape.k / (split * row.k), 16);
+        EXPECT_LT(countTiles(shape, row.m, row.n) * split / 2, 108);
+      }
 }
 
 } // namespace

@@ -54,15 +54,17 @@ def MuonGPU_ScheduleAttr : MuonGPU_Attr<"Schedule", "schedule"> {
     the operands in shared memory. Blocks go through the tiles in columns of
     `raster` tiles. `masked`: sizes need not be multiples of the tile. `width`:
     elements of consecutive columns that one access to the tiles and results
-    takes, 4 or 1.
+    takes, 4 or 1. `split`: parts of the inner dimension whose products are added
+    afterwards (muon-gpu-split-products).
 
     Constraints: m, n and k are multiples of 16 up to 256, and of what the warps
-    share; 2 ≤ stages ≤ 8; 1 ≤ raster ≤ 32768; width is 4 or 1; at most 1024
-    threads.
+    share; 2 ≤ stages ≤ 8; 1 ≤ raster ≤ 32768; width is 4 or 1; 1 ≤ split ≤ 32;
+    at most 1024 threads.
   }];
   let parameters = (ins "int64_t":$m, "int64_t":$n, "int64_t":$k,
     "int64_t":$warps_m, "int64_t":$warps_n, "int64_t":$stages,
-    "int64_t":$raster, "int64_t":$width, "bool":$masked);
+    "int64_t":$raster, "int64_t":$width, "bool":$masked,
+    DefaultValuedParameter<"int64_t", "1">:$split);
 }
 
 def MuonGPU_StreamScheduleAttr

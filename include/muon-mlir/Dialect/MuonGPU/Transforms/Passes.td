@@ -47,6 +47,30 @@ def SelectSchedulesPass : Pass<"muon-gpu-select-schedules"> {
            "Architecture, such as sm_80">];
 }
 
+def SplitProductsPass : Pass<"muon-gpu-split-products"> {
+  let summary = "split the inner dimension of products";
+  let description = [{
+    A product with few tiles and a long inner dimension leaves most of a GPU
+    idle. Where `split` of its schedule says so, it becomes a batch of products
+    of parts of the inner dimension, whose results in f32 are scratch memory, and
+    a muon_gpu.stream that adds them in order and does the epilogue.
+
+    ```mlir
+    muon_gpu.matmul lhs(%x : memref<1x32x4096xf16>) rhs(%x : …) outs(%a : …) {…}
+      {schedule = #muon_gpu.schedule<…, split = 2>}
+    // becomes
+    %y = memref.reinterpret_cast %x … to memref<2x32x2048xf16, strided<[2048, 4096, 1]>>
+    muon_gpu.matmul lhs(%y : …) rhs(%y : …) outs(%p : memref<2x32x32xf32>) …
+    muon_gpu.stream ins(%p0, %p1 : memref<1x32x32xf32>, …) outs(%a : …) …
+    ```
+
+    Streams have no schedule yet.
+  }];
+  let dependentDialects = ["::mlir::memref::MemRefDialect",
+                           "::mlir::arith::ArithDialect"];
+  let statistics = [Statistic<"numSplit", "split", "Products split">];
+}
+
 def SplitSumsPass : Pass<"muon-gpu-split-sums"> {
   let summary = "give every block a partial sum of its own";
   let description = [{

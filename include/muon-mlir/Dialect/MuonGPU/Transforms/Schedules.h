@@ -47,6 +47,11 @@ const ScheduleRow &findSchedule(unsigned arch, const ProductShape &shape);
 /// The number in "sm_80", also of "sm_90a"; none if `arch` is not of this form.
 std::optional<unsigned> parseArch(llvm::StringRef arch);
 
+/// Into how many parts the inner dimension of a product is split that has fewer
+/// tiles than a chip has multiprocessors, but a long inner dimension: a power of
+/// two. Parts are at least 16 slices of `tileK`, and multiples of it.
+int64_t getSplit(const ProductShape &shape, const ScheduleRow &row);
+
 /// Tiles that a product of this shape has.
 int64_t countTiles(const ProductShape &shape, int64_t tileM, int64_t tileN);
 
