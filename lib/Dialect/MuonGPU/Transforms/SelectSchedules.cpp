@@ -122,17 +122,16 @@ struct SelectSchedulesPass
         op.getContext(), row.m, row.n, row.k, row.warpsM, row.warpsN,
         row.stages, row.raster, objection.empty() ? kWidth : 1, masked, split));
     std::string text;
-    llvm::raw_string_ostream(text)
-        << shape.batch << " × " << shape.m << "x" << shape.n << "x" << shape.k
-        << (shape.symmetric ? ", symmetric" : "") << ": tile " << row.m << "x"
-        << row.n << "x" << row.k << ", " << row.warpsM << "x" << row.warpsN
-        << " warps, " << row.stages << " stages, "
-        << countTiles(shape, row.m, row.n) << " tiles; " << row.reason;
+    llvm::raw_string_ostream os(text);
+    os << shape.batch << " × " << shape.m << "x" << shape.n << "x" << shape.k
+       << (shape.symmetric ? ", symmetric" : "") << ": tile " << row.m << "x"
+       << row.n << "x" << row.k << ", " << row.warpsM << "x" << row.warpsN
+       << " warps, " << row.stages << " stages, "
+       << countTiles(shape, row.m, row.n) << " tiles; " << row.reason;
     if (split != 1)
-      llvm::raw_string_ostream(text) << "; inner dimension in " << split
-                                     << " parts: few tiles, and long sums";
-    llvm::raw_string_ostream(text)
-        << (masked ? "; masked: sizes are no multiples of the tile" : "");
+      os << "; inner dimension in " << split
+         << " parts: few tiles, and long sums";
+    os << (masked ? "; masked: sizes are no multiples of the tile" : "");
     remark::passed(op.getLoc(), getOptions()) << text;
     if (!objection.empty())
       remark::missed(op.getLoc(), getOptions())
