@@ -45,7 +45,13 @@ class Info(ctypes.Structure):
     _fields_ = [("role", ctypes.c_int), ("type", ctypes.c_int),
                 ("name", ctypes.c_char_p), ("key", ctypes.c_char_p),
                 ("rank", ctypes.c_size_t), ("shape", ctypes.POINTER(ctypes.c_int64)),
-                ("elements", ctypes.c_uint64), ("bytes", ctypes.c_uint64)]
+                ("elements", ctypes.c_uint64), ("bytes", ctypes.c_uint64),
+                ("part", ctypes.c_int), ("tensor", ctypes.c_char_p),
+                ("logical_key", ctypes.c_char_p),
+                ("logical_rank", ctypes.c_size_t),
+                ("logical_shape", ctypes.POINTER(ctypes.c_int64)),
+                ("offset", ctypes.POINTER(ctypes.c_int64)), ("from", ctypes.c_int64),
+                ("block", ctypes.POINTER(ctypes.c_int64))]
 
 
 class Compiled:

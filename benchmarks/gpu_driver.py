@@ -170,7 +170,11 @@ class _TensorInfo(ctypes.Structure):
     _fields_ = [("role", c_int), ("type", c_int), ("name", c_char_p),
                 ("key", c_char_p), ("rank", c_size_t),
                 ("shape", ctypes.POINTER(c_int64)), ("elements", c_uint64),
-                ("bytes", c_uint64)]
+                ("bytes", c_uint64), ("part", c_int), ("tensor", c_char_p),
+                ("logical_key", c_char_p), ("logical_rank", c_size_t),
+                ("logical_shape", ctypes.POINTER(c_int64)),
+                ("offset", ctypes.POINTER(c_int64)), ("from", c_int64),
+                ("block", ctypes.POINTER(c_int64))]
 
 
 class _Buffer(ctypes.Structure):

@@ -57,6 +57,9 @@ endif()
 muon_optional("oneDNN 2" DNNL_FOUND
   "bf16 products are converted to f32, on every processor")
 
+find_package(MPI QUIET COMPONENTS C)
+muon_optional("MPI" MPI_C_FOUND "ranks are threads of one process")
+
 if(MUON_BUILD_TESTS)
   find_package(GTest QUIET)
   muon_optional("GoogleTest" GTest_FOUND "no unit tests")

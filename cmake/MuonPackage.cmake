@@ -17,7 +17,7 @@ install(FILES
   ${_package_build}/MuonMLIRConfigVersion.cmake
   DESTINATION ${_package_install})
 
-foreach(_component IN ITEMS Runtime Compiler)
+foreach(_component IN ITEMS Runtime CAPI Compiler)
   export(EXPORT Muon${_component}Targets NAMESPACE MuonMLIR::
     FILE ${_package_build}/Muon${_component}Targets.cmake)
   install(EXPORT Muon${_component}Targets NAMESPACE MuonMLIR::
@@ -29,6 +29,7 @@ endforeach()
 install(
   DIRECTORY
     ${PROJECT_SOURCE_DIR}/include/muon-mlir
+    ${PROJECT_SOURCE_DIR}/include/muon-mlir-c
     ${PROJECT_BINARY_DIR}/include/muon-mlir
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
   FILES_MATCHING PATTERN "*.h" PATTERN "*.td" PATTERN "*.inc"

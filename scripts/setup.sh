@@ -11,10 +11,12 @@ packages=(
   # Libraries
   libopenblas-dev libopenblas0-pthread libdnnl-dev nlohmann-json3-dev
   libgtest-dev libgmock-dev libbenchmark-dev zlib1g-dev libzstd-dev
+  libopenmpi-dev openmpi-bin
   # Build
   cmake ninja-build ccache pkg-config git
-  # Reference, demo
+  # Reference, demo; the package's tests have an environment of their own
   python3 python3-numpy python3-sklearn python3-matplotlib
+  python3-dev python3-venv
 )
 for argument in "$@"; do
   if [ "$argument" != --benchmarks ]; then

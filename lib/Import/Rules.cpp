@@ -8,6 +8,7 @@
 
 #include "muon-mlir/Import/Rules.h"
 
+#include "PlacementParser.h"
 #include "RulesParser.h"
 
 #include "muon-mlir/Import/StrictJson.h"
@@ -70,6 +71,13 @@ bool StepConfig::operator==(const StepConfig &other) const {
   return tie(*this) == tie(other);
 }
 
+bool PlacementConfig::operator==(const PlacementConfig &other) const {
+  auto tie = [](const PlacementConfig &c) {
+    return std::tie(c.sharding, c.unreduced, c.isMean);
+  };
+  return tie(*this) == tie(other);
+}
+
 //===----------------------------------------------------------------------===//
 // Loading
 //===----------------------------------------------------------------------===//
@@ -83,7 +91,7 @@ Error Rules::fail(const Twine &message) const {
   return createStringError(fileName + (fileName.empty() ? "" : ": ") + message);
 }
 
-Expected<Rules> Rules::load(StringRef path) {
+Expected<Rules> Rules::load(StringRef path, StringRef grid) {
   // Read by hand: the size of a pipe is not known beforehand, and that of a
   // device never ends.
   Expected<sys::fs::file_t> file = sys::fs::openNativeFileForRead(path);
@@ -99,7 +107,7 @@ Expected<Rules> Rules::load(StringRef path) {
       return createStringError(
           path + ": cannot read the rules file: " + toString(size.takeError()));
     if (*size == 0)
-      return parse(text, path);
+      return parse(text, path, grid);
     text.append(buffer.data(), *size);
     if (text.size() > maxFileSize)
       return createStringError(path + ": expected at most " +
@@ -230,6 +238,57 @@ Expected<unsigned> Rules::getSettings(std::optional<unsigned> ruleIndex,
   return index;
 }
 
+Error Rules::place(StringRef name, ArrayRef<int64_t> shape,
+                   ResolvedParam &result) const {
+  const Rule *rule = result.rule ? &rules[*result.rule] : nullptr;
+  if (rule)
+    result.strategy = rule->strategy;
+  if (grid.empty())
+    return Error::success();
+  const PlacementConfig &config = rule ? rule->placement : placement;
+  auto failTensor = [&](const Twine &message) {
+    return fail("tensor " + quoteForMessage(name) + ": " + message);
+  };
+
+  distribution::Placement placed =
+      distribution::getDefaultPlacement(grid, shape.size());
+  bool hasSharding = config.sharding && config.sharding->size() == shape.size();
+  if (hasSharding)
+    placed.splitAxes = *config.sharding;
+  else if (rule && rule->hasSharding)
+    return failTensor("\"sharding\" of " + describe(result.rule) + ", " +
+                      formatSharding(grid, *config.sharding) + ", has " +
+                      Twine(config.sharding->size()) +
+                      " dimensions; expected " + Twine(shape.size()) +
+                      ", as many as shape " + formatShape(shape));
+  if (config.unreduced) {
+    placed.unreducedAxes = *config.unreduced;
+    placed.isMean = config.isMean;
+    for (int64_t axis : placed.unreducedAxes)
+      if (std::optional<size_t> dimension = placed.findSplit(axis))
+        return failTensor(
+            "\"unreduced\" has axis " + quoteForMessage(grid[axis].name) +
+            ", which splits dimension " + Twine(*dimension) +
+            " of the tensor; expected axes along which ranks have the same "
+            "part of it");
+  } else {
+    llvm::erase_if(placed.unreducedAxes, [&](int64_t axis) {
+      return placed.findSplit(axis).has_value();
+    });
+  }
+  if (result.muon.split && placed.isSplit())
+    return failTensor(
+        "\"split\" takes a tensor that ranks have whole, and its sharding is " +
+        formatSharding(grid, placed.splitAxes) +
+        "; a rule with \"sharding\": " +
+        formatSharding(grid, SmallVector<SmallVector<int64_t>>(shape.size())) +
+        " keeps it whole");
+  result.isPlacedByFile =
+      hasSharding || (config.unreduced && config.unreduced->empty());
+  result.placement = std::move(placed);
+  return Error::success();
+}
+
 Expected<ResolvedParam> Rules::resolve(StringRef name, ArrayRef<int64_t> shape,
                                        ElementKind type) {
   ResolvedParam result;
@@ -311,6 +370,8 @@ Expected<ResolvedParam> Rules::resolve(StringRef name, ArrayRef<int64_t> shape,
                       "master; use \"auto\"");
   result.keepsMaster =
       master != MasterPolicy::Never && type != ElementKind::F32;
+  if (Error error = place(name, shape, result))
+    return error;
   return result;
 }
 
@@ -369,6 +430,9 @@ std::string printDefaults() {
   json.attribute("skip_nonfinite", step.skipNonfinite);
   json.attribute("grad_type", stringify(step.gradType));
   json.attribute("state_type", stringify(step.stateType));
+  json.attribute("grid", nullptr);
+  json.attribute("sharding", "auto");
+  json.attribute("unreduced", "auto");
   json.attributeArray("rules", [] {});
   json.objectEnd();
   os << "\n";

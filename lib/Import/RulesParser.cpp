@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "RulesParser.h"
+#include "PlacementParser.h"
 
 #include "muon-mlir/Import/StrictJson.h"
 
@@ -129,7 +130,7 @@ std::string formatNumber(double value) {
 
 static constexpr StringRef topKeys[] = {
     "muon",       "adamw", "clip_global_norm", "skip_nonfinite", "grad_type",
-    "state_type", "rules"};
+    "state_type", "grid",  "sharding",         "unreduced",      "rules"};
 static constexpr StringRef muonKeys[] = {
     "momentum",   "momentum_form", "nesterov", "weight_decay",
     "schedule",   "steps",         "safety",   "eps",
@@ -138,12 +139,14 @@ static constexpr StringRef muonKeys[] = {
 static constexpr StringRef adamwKeys[] = {"betas", "eps", "weight_decay",
                                           "lr_multiplier", "master"};
 static constexpr StringRef ruleKeys[] = {"match", "group", "optimizer"};
+/// Of rules whose tensors stay in the step.
+static constexpr StringRef placementKeys[] = {"sharding", "unreduced",
+                                              "strategy"};
 
 static bool isMuonKey(StringRef key) { return is_contained(muonKeys, key); }
 static bool isAdamWKey(StringRef key) { return is_contained(adamwKeys, key); }
 
-/// The keys of `object` in an order that does not depend on the hash table.
-static std::vector<StringRef> sortedKeys(const json::Object &object) {
+std::vector<StringRef> sortedKeys(const json::Object &object) {
   std::vector<StringRef> keys;
   for (const auto &member : object)
     keys.push_back(member.first);
@@ -151,18 +154,16 @@ static std::vector<StringRef> sortedKeys(const json::Object &object) {
   return keys;
 }
 
-/// The integer that `value` is, if it is one of reasonable size.
-/// Value::getAsInteger must not see a double at the end of its range, which it
-/// converts with undefined behaviour.
-static std::optional<int64_t> toInteger(const json::Value &value) {
+std::optional<int64_t> toInteger(const json::Value &value) {
+  // Value::getAsInteger must not see a double at the end of its range, which it
+  // converts with undefined behaviour.
   std::optional<double> number = value.getAsNumber();
   if (!number || !(std::abs(*number) <= 0x1p62))
     return std::nullopt;
   return value.getAsInteger();
 }
 
-/// What was found in place of something else.
-static std::string describe(const json::Value &value) {
+std::string describeJson(const json::Value &value) {
   switch (value.kind()) {
   case json::Value::Null:
     return "null";
@@ -199,7 +200,10 @@ class RulesParser {
 public:
   explicit RulesParser(Rules &rules) : result(rules) {}
 
-  bool parse(const json::Value &root);
+  /// `order` has the keys of "grid" as they stand in the file; `grid` is one
+  /// that is asked for, or empty.
+  bool parse(const json::Value &root, ArrayRef<std::string> order,
+             ArrayRef<distribution::Axis> grid);
   const std::string &getFailure() const { return failure; }
 
 private:
@@ -209,7 +213,16 @@ private:
   }
   bool failType(StringRef path, const Twine &expected,
                 const json::Value &found) {
-    return fail(path, "expected " + expected + ", found " + describe(found));
+    return fail(path,
+                "expected " + expected + ", found " + describeJson(found));
+  }
+
+  /// Records `error`, which says where it is.
+  bool pass(Error error) {
+    if (!error)
+      return true;
+    failure = toString(std::move(error));
+    return false;
   }
 
   bool unknownKey(StringRef path, StringRef key, ArrayRef<StringRef> known);
@@ -250,6 +263,7 @@ private:
   void warnAboutSafety(const MuonConfig &config, StringRef path);
 
   Rules &result;
+  PlacementParser placements;
   std::string failure;
   /// What is left for the compiled regular expressions of all rules.
   size_t patternBudget = size_t(1) << 23;
@@ -298,8 +312,8 @@ bool RulesParser::number(const json::Value &value, StringRef path,
   // Compiled steps hold these numbers in f32: that is where 1e300 is not
   // finite, 1e-300 is zero and 0.99999999999 is one.
   if (!(std::abs(*number) <= std::numeric_limits<float>::max()))
-    return fail(path,
-                "expected " + expected + " in f32, found " + describe(value));
+    return fail(path, "expected " + expected + " in f32, found " +
+                          describeJson(value));
   auto rounded = static_cast<float>(*number);
   auto isIn = [&](double x) {
     return domain == Domain::Finite || (domain == Domain::Positive && x > 0) ||
@@ -309,8 +323,9 @@ bool RulesParser::number(const json::Value &value, StringRef path,
   if (!isIn(*number))
     return failType(path, expected, value);
   if (!isIn(rounded))
-    return fail(path, "expected " + expected + ", found " + describe(value) +
-                          ", which is " + formatNumber(rounded) + " in f32");
+    return fail(path, "expected " + expected + ", found " +
+                          describeJson(value) + ", which is " +
+                          formatNumber(rounded) + " in f32");
   out = *number;
   return true;
 }
@@ -369,7 +384,7 @@ bool RulesParser::schedule(const json::Object &object, StringRef path,
     std::vector<std::string> known;
     for (StringRef name : scheduleNames())
       known.push_back(quoteForMessage(name));
-    std::string found = describe(*value);
+    std::string found = describeJson(*value);
     if (list && !list->empty())
       found += " of " + std::to_string(list->size());
     return fail(here, "expected one of " + join(known, ", ") +
@@ -384,7 +399,7 @@ bool RulesParser::schedule(const json::Object &object, StringRef path,
       return fail(elementPath,
                   "expected three numbers [a, b, c], found " +
                       (triple ? "an array of " + std::to_string(triple->size())
-                              : describe((*list)[i])));
+                              : describeJson((*list)[i])));
     double abc[3];
     for (size_t j = 0; j < 3; ++j)
       if (!number((*triple)[j], jsonElementPath(elementPath, j), Domain::Finite,
@@ -533,7 +548,7 @@ bool RulesParser::betas(const json::Object &object, StringRef path,
   if (!list || list->size() != 2)
     return fail(here, "expected two numbers [beta1, beta2], found " +
                           (list ? "an array of " + std::to_string(list->size())
-                                : describe(*value)));
+                                : describeJson(*value)));
   return number((*list)[0], jsonElementPath(here, 0), Domain::UnitInterval,
                 out.beta1) &&
          number((*list)[1], jsonElementPath(here, 1), Domain::UnitInterval,
@@ -629,6 +644,9 @@ bool RulesParser::group(const json::Object &object, StringRef path,
 bool RulesParser::ruleKeysFit(const json::Object &object, StringRef path,
                               Rules::Rule &out) {
   std::vector<StringRef> known(std::begin(ruleKeys), std::end(ruleKeys));
+  if (out.optimizer != OptimizerKind::Frozen)
+    known.insert(known.end(), std::begin(placementKeys),
+                 std::end(placementKeys));
   if (!out.optimizer || *out.optimizer == OptimizerKind::Muon)
     known.insert(known.end(), std::begin(muonKeys), std::end(muonKeys));
   if (!out.optimizer || *out.optimizer == OptimizerKind::AdamW)
@@ -637,7 +655,9 @@ bool RulesParser::ruleKeysFit(const json::Object &object, StringRef path,
         known.push_back(key);
 
   for (StringRef key : sortedKeys(object)) {
-    bool isMuon = isMuonKey(key), isAdamW = isAdamWKey(key);
+    bool isPlacement = is_contained(placementKeys, key);
+    bool isMuon = isMuonKey(key) || isPlacement;
+    bool isAdamW = isAdamWKey(key) || isPlacement;
     if (is_contained(known, key)) {
       if (isMuon && !isAdamW)
         out.muonOnlyKey = key.str();
@@ -670,13 +690,17 @@ bool RulesParser::rule(const json::Value &value, StringRef path,
   }
   out.muon = result.muon;
   out.adamw = result.adamw;
+  out.placement = result.placement;
   if (!ruleKeysFit(*object, path, out) || !match(*object, path, out) ||
       !group(*object, path, out.group) ||
       !muonOverrides(*object, path, out.muon) ||
       // Without an optimizer, eps may be meant for Muon, where 0 is fine.
       !adamwOverrides(*object, path, out.adamw,
-                      out.optimizer == OptimizerKind::AdamW))
+                      out.optimizer == OptimizerKind::AdamW) ||
+      !pass(placements.parse(*object, path, out.placement)) ||
+      !pass(placements.parseStrategy(*object, path, out.strategy)))
     return false;
+  out.hasSharding = object->get("sharding") && out.placement.sharding;
   out.overridesScalar = object->get("weight_decay") || object->get("momentum");
   if (object->get("schedule") || object->get("safety"))
     warnAboutSafety(out.muon, path);
@@ -711,7 +735,8 @@ void RulesParser::warnAboutSafety(const MuonConfig &config, StringRef path) {
           .str());
 }
 
-bool RulesParser::parse(const json::Value &root) {
+bool RulesParser::parse(const json::Value &root, ArrayRef<std::string> order,
+                        ArrayRef<distribution::Axis> grid) {
   const json::Object *object = root.getAsObject();
   if (!object)
     return failType("", "an object", root);
@@ -737,14 +762,27 @@ bool RulesParser::parse(const json::Value &root) {
       return false;
     result.step.clipGlobalNorm = number;
   }
-  return boolean(*object, "", "skip_nonfinite", result.step.skipNonfinite) &&
-         name(*object, "", "grad_type", result.step.gradType) &&
-         name(*object, "", "state_type", result.step.stateType) &&
+  if (!boolean(*object, "", "skip_nonfinite", result.step.skipNonfinite) ||
+      !name(*object, "", "grad_type", result.step.gradType) ||
+      !name(*object, "", "state_type", result.step.stateType) ||
+      !pass(placements.parseGrid(*object, order, grid)))
+    return false;
+  result.grid = placements.getAxes();
+  return pass(placements.parse(*object, "", result.placement)) &&
          rules(*object);
 }
 
-Expected<Rules> Rules::parse(StringRef text, StringRef fileName) {
+Expected<Rules> Rules::parse(StringRef text, StringRef fileName,
+                             StringRef grid) {
   Rules rules;
+  std::vector<distribution::Axis> asked;
+  if (!grid.empty()) {
+    Expected<std::vector<distribution::Axis>> axes =
+        distribution::parseGrid(grid);
+    if (!axes)
+      return axes.takeError();
+    asked = std::move(*axes);
+  }
   rules.fileName = fileName.str();
   if (text.size() > maxFileSize)
     return rules.fail("expected at most " + Twine(maxFileSize) +
@@ -753,7 +791,7 @@ Expected<Rules> Rules::parse(StringRef text, StringRef fileName) {
   if (!root)
     return rules.fail(toString(root.takeError()));
   RulesParser parser(rules);
-  if (!parser.parse(*root))
+  if (!parser.parse(*root, getJsonKeyOrder(text, "grid"), asked))
     return rules.fail(parser.getFailure());
   for (std::string &warning : rules.warnings)
     warning = rules.fileName + ": " + warning;

@@ -11,6 +11,8 @@
 
 #include "muon-mlir/Import/Rules.h"
 
+#include "llvm/Support/JSON.h"
+
 namespace mlir::muon::rules {
 
 /// One value of an enumeration and its spelling.
@@ -27,6 +29,15 @@ llvm::ArrayRef<Spelling<Enum>> getSpellings();
 
 /// The shortest decimal number that reads back as `value`.
 std::string formatNumber(double value);
+
+/// The keys of `object` in an order that does not depend on the hash table.
+std::vector<llvm::StringRef> sortedKeys(const llvm::json::Object &object);
+
+/// The integer that `value` is, if it is one of reasonable size.
+std::optional<int64_t> toInteger(const llvm::json::Value &value);
+
+/// What was found in place of something else.
+std::string describeJson(const llvm::json::Value &value);
 
 } // namespace mlir::muon::rules
 

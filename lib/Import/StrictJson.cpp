@@ -79,6 +79,10 @@ class Scanner {
 public:
   explicit Scanner(StringRef text) : text(text) {}
 
+  /// Also lists the keys of the object that is member `key` of the root.
+  Scanner(StringRef text, StringRef key, std::vector<std::string> &keys)
+      : text(text), listedMember(key), listedKeys(&keys) {}
+
   Error scan() {
     while (position < text.size()) {
       char c = text[position];
@@ -147,6 +151,9 @@ private:
       }
       if (!frame.keys.insert(key).second)
         return fail("duplicate key " + quoteForMessage(key));
+      if (listedKeys && frames.size() == 2 && frames[0].isObject &&
+          frames[0].key == listedMember)
+        listedKeys->push_back(key);
       frame.key = std::move(key);
     }
     position = end + 1;
@@ -192,12 +199,19 @@ private:
     return Error::success();
   }
 
-  StringRef text;
+  StringRef text, listedMember;
+  std::vector<std::string> *listedKeys = nullptr;
   size_t position = 0;
   std::vector<Frame> frames;
 };
 
 } // namespace
+
+std::vector<std::string> getJsonKeyOrder(StringRef text, StringRef key) {
+  std::vector<std::string> keys;
+  cantFail(Scanner(text, key, keys).scan());
+  return keys;
+}
 
 Expected<json::Value> parseStrictJson(StringRef text) {
   if (Error error = Scanner(text).scan())

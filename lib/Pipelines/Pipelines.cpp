@@ -13,6 +13,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Linalg/Passes.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Pass/PassOptions.h"
@@ -73,9 +74,33 @@ static void verifyPhase(OpPassManager &pm, StringRef name) {
   pm.addPass(createVerifyPhasePass(options));
 }
 
-static void buildStepPhase(OpPassManager &pm) {
+/// Precision of products where nobody says otherwise.
+static std::string getCompute(bool isGpu) { return isGpu ? "f16" : "f32"; }
+
+static void buildStepPhase(OpPassManager &pm, bool isGpu,
+                           const PipelineConfig &config) {
+  pm.addPass(createAbsorbShardingsPass());
+  if (!config.grid.empty()) {
+    // Placements are of parameters, whose state follows them.
+    PlaceArgumentsPassOptions place;
+    place.grid = config.grid;
+    pm.addPass(createPlaceArgumentsPass(place));
+  }
   pm.addPass(createAssignOptimizersPass());
   pm.addPass(createStackUpdatesPass());
+  if (config.plan) {
+    pm.addPass(
+        createPlanStepPass(*config.plan, config.topology, getCompute(isGpu)));
+    return;
+  }
+  if (config.rank) {
+    // Stacks are what is divided among ranks.
+    DistributePassOptions distribute;
+    distribute.rank = *config.rank;
+    distribute.topology = config.topology;
+    distribute.compute = getCompute(isGpu);
+    pm.addPass(createDistributePass(distribute));
+  }
   verifyPhase(pm, "step");
 }
 
@@ -83,12 +108,14 @@ static void buildMathPhase(OpPassManager &pm, bool isGpu,
                            const PipelineConfig &config) {
   // Before X gets its type, which is that of the products.
   SelectIterationPassOptions select;
-  select.compute = isGpu ? "f16" : "f32";
+  select.compute = getCompute(isGpu);
   pm.addPass(createSelectIterationPass(select));
   // While updates are one operation each, and all choices are made.
   if (config.report)
     pm.addPass(createReportPass(*config.report));
   pm.addPass(createDecomposeUpdatesPass());
+  // While an iteration is one operation.
+  pm.addPass(createPipelineExchangesPass());
   pm.addPass(createUnrollOrthogonalizePass());
   pm.addPass(createExpandPolynomialsPass());
   pm.addPass(createCanonicalizerPass());
@@ -112,6 +139,8 @@ static void buildBufferization(OpPassManager &pm,
 
 static void buildBuffersPhase(OpPassManager &pm, const PipelineConfig &config) {
   buildBufferization(pm, config);
+  // Before buffers get their places, which depend on what is in flight.
+  pm.addPass(createOverlapCollectivesPass());
   pm.addPass(createPlanArenaPass());
   // While every stream is one operation, and has its place in memory.
   if (config.report)
@@ -122,6 +151,7 @@ static void buildBuffersPhase(OpPassManager &pm, const PipelineConfig &config) {
 static void buildLoopsPhase(OpPassManager &pm) {
   // While every operation still says what it depends on.
   pm.addPass(createGuardStepPass());
+  pm.addPass(createLowerCollectivesPass());
   pm.addPass(createConvertMuonToRuntimePass());
   pm.addPass(createConvertMuonToLinalgPass());
   verifyPhase(pm, "loops");
@@ -147,6 +177,8 @@ static void buildLLVMPhase(OpPassManager &pm) {
   // While a stream is one operation and not yet two loops.
   pm.addPass(createOutlineLoopsPass());
   pm.addPass(createVectorizeStreamsPass());
+  // Of others: what steps that were raised have beside their iterations.
+  pm.addPass(createConvertLinalgToLoopsPass());
   // Vectors of bf16 are converted by integer arithmetic: the compiler's support
   // library for scalars has no counterpart in an artifact.
   arith::ArithExpandOpsPassOptions expand;
@@ -165,6 +197,8 @@ static void buildLaunchesPhase(OpPassManager &pm,
                                const PipelineConfig &config) {
   buildBufferization(pm, config);
   pm.addPass(createConvertMuonToMuonGPUPass());
+  // Before epilogues, which want one reader of a result.
+  pm.addPass(muon_gpu::createFuseSumsPass());
   // Before schedules, which depend on what an epilogue reads and writes.
   pm.addPass(muon_gpu::createFuseEpiloguesPass());
   // Equal regions are one kernel: bring them into one form.
@@ -179,6 +213,8 @@ static void buildLaunchesPhase(OpPassManager &pm,
   muon_gpu::FormLaunchesPassOptions launches;
   launches.scratchLimit = config.scratchLimit;
   pm.addPass(muon_gpu::createFormLaunchesPass(launches));
+  // Before buffers get their places, which depend on what is in flight.
+  pm.addPass(createOverlapCollectivesPass());
   // Launches say what is in memory at the same time.
   pm.addPass(createPlanArenaPass());
   verifyPhase(pm, "launches");
@@ -186,8 +222,10 @@ static void buildLaunchesPhase(OpPassManager &pm,
 
 static void buildKernelsPhase(OpPassManager &pm, const PipelineConfig &config) {
   pm.addPass(createConvertMuonGPUToNVVMPass());
+  // While every collective is one operation.
   if (config.report)
     pm.addPass(createReportPass(*config.report));
+  pm.addPass(createLowerCollectivesPass());
   verifyPhase(pm, "kernels");
 }
 
@@ -215,7 +253,7 @@ static void buildPhase(OpPassManager &pm, Phase phase, bool isGpu,
                        const PipelineConfig &config) {
   switch (phase) {
   case Phase::Step:
-    return buildStepPhase(pm);
+    return buildStepPhase(pm, isGpu, config);
   case Phase::Math:
     return buildMathPhase(pm, isGpu, config);
   case Phase::Buffers:
@@ -258,6 +296,15 @@ struct TargetPipelineOptions
       *this, "scratch-limit",
       llvm::cl::desc("Bytes of scratch memory of one stack; 0 for no limit"),
       llvm::cl::init(0)};
+  Option<std::string> grid{*this, "grid",
+                           llvm::cl::desc("Axes of the grid, as in dp=8,tp=2"),
+                           llvm::cl::init("")};
+  Option<int64_t> rank{*this, "rank",
+                       llvm::cl::desc("Number of the rank; -1 for a step that "
+                                      "is not distributed"),
+                       llvm::cl::init(-1)};
+  Option<std::string> topology{
+      *this, "topology", llvm::cl::desc("Topology file"), llvm::cl::init("")};
   Option<std::string> arch{*this, "arch",
                            llvm::cl::desc("Architecture of a GPU"),
                            llvm::cl::init("sm_80")};
@@ -287,6 +334,10 @@ static void registerTarget(StringRef name, StringRef description, bool isGpu) {
         config.scratchLimit = options.scratchLimit;
         config.arch = options.arch;
         config.ptxas = options.ptxas;
+        config.grid = options.grid;
+        config.topology = options.topology;
+        if (options.rank >= 0)
+          config.rank = options.rank;
         buildPhases(pm, isGpu, Phase::Step, *to, config);
         return success();
       },

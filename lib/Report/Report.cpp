@@ -9,9 +9,11 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Shard/IR/ShardOps.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
+#include "muon-mlir/Dialect/Muon/IR/Grid.h"
 #include "muon-mlir/Dialect/Muon/IR/MuonOps.h"
 #include "muon-mlir/Dialect/Muon/IterationCost.h"
 #include "muon-mlir/Report/Passes.h"
@@ -94,6 +96,7 @@ private:
   LogicalResult addMuonMemory(ApplyOp op);
   LogicalResult addAdamWMemory(AdamWUpdateOp op);
   void addTotals();
+  void describeDistribution();
   void addStream(Group &group, Operation *op, StringRef name, ValueRange read,
                  ValueRange written);
 
@@ -133,6 +136,8 @@ FailureOr<StepReport::Group *> Collector::addGroup(Operation *op,
       if (auto rows = dyn_cast<RowsAttr>(name))
         group.members.push_back({rows.getTensor().str(), rows.getBegin(),
                                  rows.getEnd(), rows.getRows()});
+      else if (auto part = dyn_cast<PartAttr>(name))
+        group.members.push_back({part.getTensor().str()});
       else
         group.members.push_back({cast<StringAttr>(name).str()});
     }
@@ -172,8 +177,14 @@ void Collector::addIteration(Group &group, UpdateOp op) {
     it.why = why.str();
 
   ParameterShape shape = *getParameterShape(op.getWeight().front().getType());
-  int64_t m = op.getSide() == Side::Left ? shape.rows() : shape.cols();
-  int64_t n = op.getSide() == Side::Left ? shape.cols() : shape.rows();
+  int64_t rows = shape.rows(), cols = shape.cols();
+  std::optional<ExchangeAttr> exchange = op.getExchange();
+  if (exchange) {
+    rows = exchange->getShape()[0];
+    cols = exchange->getShape()[1];
+  }
+  int64_t m = op.getSide() == Side::Left ? rows : cols;
+  int64_t n = op.getSide() == Side::Left ? cols : rows;
   // The direct iteration is one that starts anew at every step.
   auto restarts = llvm::to_vector(llvm::seq<int64_t>(1, it.steps));
   if (op.getIteration() == Iteration::Gram) {
@@ -184,9 +195,21 @@ void Collector::addIteration(Group &group, UpdateOp op) {
   SmallVector<StepCoefficients> coefficients;
   for (int64_t i = 0; i < it.steps; ++i)
     coefficients.push_back(op.getSchedule().getCoefficients(i));
+  SmallVector<IterationSegment> segments = getSegments(it.steps, restarts);
+  double flops = getIterationFlops(m, n, coefficients, segments);
   double matrices = shape.matrices();
-  it.flops = matrices * getIterationFlops(m, n, coefficients,
-                                          getSegments(it.steps, restarts));
+  if (exchange && exchange->getStrategy() == StrategyKind::DistributedGram) {
+    // X, but not its Gram matrix, is spread over the ranks.
+    double gram = getIterationFlops(m, 0, coefficients, segments);
+    bool splitsRows = !exchange->getSharding().getSplitAxes()[0].empty();
+    double share = double(splitsRows ? shape.rows() : shape.cols()) / n;
+    flops = gram + share * (flops - gram);
+  } else if (exchange && exchange->getStrategy() == StrategyKind::Own) {
+    // Those that this rank gets whole.
+    matrices = llvm::count(exchange->getOwners().asArrayRef(),
+                           exchange->getGroup().getPlace());
+  }
+  it.flops = matrices * flops;
   // On the shorter side, as everyone does.
   double least = std::min(m, n), most = std::max(m, n);
   it.denseFlops = matrices * it.steps *
@@ -426,8 +449,69 @@ LogicalResult Collector::describeMemory() {
       return step.emitOpError("has a weight and no operation that updates it; "
                               "expected IR of level step, math or buffers");
   }
+  describeDistribution();
   addTotals();
   return success();
+}
+
+/// Payload that this rank sends to, and receives from, others: by the rule of
+/// docs/artifact.md, which the runtime counts by.
+static std::pair<double, double> getTraffic(CollectiveOpInterface op) {
+  GroupAttr group = op.getGroup();
+  int64_t place = group.getPlace(), others = group.getSize() - 1;
+  Type type = op->getNumOperands()
+                  ? getParameterShape(op->getOperandTypes()[0])->elementType
+                  : *op.getType();
+  double size = type.getIntOrFloatBitWidth() / 8, sent = 0, received = 0;
+  for (auto [i, elements] : llvm::enumerate(op.getElements())) {
+    double bytes = elements * size;
+    int64_t from = op.getSource(i), to = op.getTarget(i);
+    if (from >= 0 && to >= 0) {
+      if (from != to)
+        (from == place ? sent : received) +=
+            from == place || to == place ? bytes : 0;
+    } else if (from >= 0) {
+      (from == place ? sent : received) +=
+          from == place ? others * bytes : bytes;
+    } else if (to >= 0) {
+      (to == place ? received : sent) += to == place ? others * bytes : bytes;
+    } else {
+      // To the ranks that add up a part each, and back.
+      int64_t each = elements / (others + 1), more = elements % (others + 1);
+      double part = (each + (place < more ? 1 : 0)) * size;
+      sent += bytes - part + others * part;
+      received += bytes - part + others * part;
+    }
+  }
+  return {sent, received};
+}
+
+void Collector::describeDistribution() {
+  auto module = step->getParentOfType<ModuleOp>();
+  auto rank = module->getAttrOfType<IntegerAttr>(MuonDialect::kRank);
+  if (!rank)
+    return;
+  StepReport::Distribution &distribution = report.distribution.emplace();
+  distribution.rank = rank.getInt();
+  if (FailureOr<shard::GridOp> grid = getGrid(module); succeeded(grid) && *grid)
+    for (int64_t size : (*grid).getShape())
+      distribution.ranks *= size;
+  if (auto plan = module->getAttrOfType<ArrayAttr>(MuonDialect::kPlan))
+    for (StringAttr line : plan.getAsRange<StringAttr>())
+      distribution.plan.push_back(line.str());
+  step.walk([&](CollectiveOpInterface op) {
+    std::string what = op.getLabel().value_or("").str();
+    std::string kind = op->getName().getStringRef().split('.').second.str();
+    auto found = llvm::find_if(distribution.collectives, [&](auto &entry) {
+      return entry.what == what && entry.kind == kind;
+    });
+    if (found == distribution.collectives.end())
+      found = distribution.collectives.insert(found, {what, kind});
+    auto [sent, received] = getTraffic(op);
+    ++found->count;
+    found->bytesSent += sent;
+    found->bytesReceived += received;
+  });
 }
 
 /// The arena and the table of the step.
@@ -476,6 +560,9 @@ void Collector::describeDevice(ArrayAttr kernels) {
     kernel.bytesWritten = number("bytes_written").value_or(0);
     report.device->kernels.push_back(std::move(kernel));
   }
+  // Not from IR that has no collectives any more.
+  if (!report.distribution)
+    describeDistribution();
   addTotals();
 }
 

@@ -230,6 +230,28 @@ static void printDevice(const StepReport &report, llvm::raw_ostream &os) {
        << "FLOP/s in f32, " << formatCount(device.chip->bandwidth) << "B/s\n";
 }
 
+static void printDistribution(const StepReport::Distribution &distribution,
+                              llvm::raw_ostream &os) {
+  os << "\nrank " << distribution.rank << " of " << distribution.ranks << "\n";
+  Table table("llrrr");
+  table.addRow({"what", "collective", "number", "sent", "received"});
+  StepReport::Collective all;
+  for (const StepReport::Collective &entry : distribution.collectives) {
+    table.addRow({entry.what, entry.kind, std::to_string(entry.count),
+                  formatBytes(entry.bytesSent),
+                  formatBytes(entry.bytesReceived)});
+    all.count += entry.count;
+    all.bytesSent += entry.bytesSent;
+    all.bytesReceived += entry.bytesReceived;
+  }
+  table.addRow({"all", "", std::to_string(all.count),
+                formatBytes(all.bytesSent), formatBytes(all.bytesReceived)});
+  table.print(os);
+  os << "\nplan of all ranks\n";
+  for (const std::string &line : distribution.plan)
+    os << "  " << escape(line) << "\n";
+}
+
 void mlir::muon::printReportText(const StepReport &report,
                                  llvm::raw_ostream &os) {
   Table updates("rllrllllll");
@@ -304,6 +326,8 @@ void mlir::muon::printReportText(const StepReport &report,
        << sums.members << " tensors or parts of tensors, "
        << llvm::format("%.0f", sums.matrices) << " matrices, "
        << report.totals->slots << " slots\n";
+  if (report.distribution)
+    printDistribution(*report.distribution, os);
   if (report.device)
     printDevice(report, os);
 }
@@ -463,6 +487,25 @@ void mlir::muon::printReportJson(const StepReport &report,
         json.attribute("slots", report.totals->slots);
       }
     });
+    if (const auto &distribution = report.distribution)
+      json.attributeObject("distribution", [&] {
+        json.attribute("rank", distribution->rank);
+        json.attribute("ranks", distribution->ranks);
+        json.attributeArray("plan", [&] {
+          for (const std::string &line : distribution->plan)
+            json.value(toUtf8(line));
+        });
+        json.attributeArray("collectives", [&] {
+          for (const StepReport::Collective &entry : distribution->collectives)
+            json.object([&] {
+              json.attribute("what", entry.what);
+              json.attribute("kind", entry.kind);
+              json.attribute("number", entry.count);
+              json.attribute("bytes_sent", toJson(entry.bytesSent));
+              json.attribute("bytes_received", toJson(entry.bytesReceived));
+            });
+        });
+      });
     if (report.device)
       json.attributeObject("device",
                            [&] { printDevice(json, *report.device); });

@@ -21,7 +21,9 @@
 #include <link.h>
 #include <map>
 #include <mutex>
+#include <set>
 #include <sys/stat.h>
+#include <tuple>
 #include <unistd.h>
 
 using namespace muon;
@@ -216,15 +218,22 @@ Error Artifact::load(const std::string &path, std::shared_ptr<Device> device,
   result->device = std::move(device);
   if (Error error = result->open())
     return Error(error.status(), path + ": " + error.message());
-  result->collectTensors();
+  if (result->manifest.distribution)
+    result->grid = result->manifest.distribution->gridText();
+  if (Error error = result->collectTensors())
+    return error;
   result->collectParameters();
   result->collectLocals();
+  std::unordered_map<std::string, const Tensor *> weights;
+  for (const Tensor &tensor : result->tensors)
+    if (tensor.role == MUON_ROLE_WEIGHT)
+      weights.emplace(tensor.tensor, &tensor);
   for (const Tensor &tensor : result->tensors) {
     if (tensor.role != MUON_ROLE_MASTER)
       continue;
-    std::optional<size_t> weight =
-        result->findTensor(MUON_ROLE_WEIGHT, tensor.name);
-    if (!weight || result->tensors[*weight].shape != tensor.shape)
+    auto weight = weights.find(tensor.tensor);
+    if (weight == weights.end() ||
+        weight->second->logicalShape != tensor.logicalShape)
       return invalid(path + ": manifest: master " + quote(tensor.name) +
                      " has no weight of the same shape");
   }
@@ -255,69 +264,210 @@ uint64_t Artifact::tensorAlignment(const Tensor &tensor) const {
                             manifest.device ? manifest.device->alignment : 1);
 }
 
-void Artifact::collectTensors() {
+//===----------------------------------------------------------------------===//
+// Tensors to bind
+//===----------------------------------------------------------------------===//
+
+static std::string roleSuffix(MuonRole role) {
+  if (role == MUON_ROLE_WEIGHT || role == MUON_ROLE_GRADIENT)
+    return "";
+  return std::string(".") + muonRoleName(role);
+}
+
+/// Whether a part is bound alone, and not the tensor it belongs to.
+static bool isBoundAlone(MuonRole role, const Member &member) {
+  return member.kind == Member::Block ||
+         (member.kind == Member::Run && isState(role));
+}
+
+static Tensor makeTensor(MuonRole role, MuonType type, const std::string &name,
+                         std::vector<int64_t> shape) {
+  Tensor tensor;
+  tensor.role = role;
+  tensor.type = type;
+  tensor.name = tensor.tensor = name;
+  tensor.key = tensor.logicalKey = name + roleSuffix(role);
+  tensor.elements = *countElements(shape);
+  tensor.bytes = tensor.elements * muonTypeSize(type);
+  tensor.logicalShape = shape;
+  tensor.shape = std::move(shape);
+  return tensor;
+}
+
+/// What is bound where the members are parts of it: the tensor, or the block of
+/// it that this rank has.
+static Tensor makeWhole(const Argument &argument, const Member &member) {
+  const bool isRun = member.kind == Member::Run;
+  Tensor tensor =
+      makeTensor(argument.role, argument.type, member.tensor,
+                 isRun ? member.block : logicalShape(member, argument));
+  if (isRun && member.block != member.of) {
+    tensor.part = MUON_PART_BLOCK;
+    tensor.logicalShape = member.of;
+    tensor.offset = member.offset;
+  }
+  return tensor;
+}
+
+void Artifact::addTensor(Tensor tensor) {
+  if (!tensorIndex[tensor.role].emplace(tensor.name, tensors.size()).second)
+    twin = tensors.size();
+  tensors.push_back(std::move(tensor));
+}
+
+Error Artifact::collectTensors() {
+  std::set<std::pair<MuonRole, std::string>> done;
   for (const Argument &argument : manifest.arguments) {
     if (!isTensor(argument.role))
       continue;
     if (argument.role == MUON_ROLE_STEP) {
-      tensorIndex[MUON_ROLE_STEP].emplace("step", tensors.size());
-      tensors.push_back({argument.role,
-                         argument.type,
-                         "step",
-                         "step",
-                         {},
-                         1,
-                         argument.bytes,
-                         {{argument.slot, 0}}});
+      Tensor step = makeTensor(argument.role, argument.type, "step", {});
+      step.key = step.logicalKey = "step";
+      step.pieces = {{argument.slot, 0}};
+      addTensor(std::move(step));
       continue;
     }
     uint64_t slot = argument.slot;
     for (const Member &member : manifest.params[*argument.params]) {
-      auto [it, isNew] =
-          tensorIndex[argument.role].emplace(member.tensor, tensors.size());
-      if (isNew) {
-        Tensor tensor{
-            argument.role,  argument.type,     member.tensor,  member.tensor,
-            argument.shape, argument.elements, argument.bytes, {}};
-        if (argument.role != MUON_ROLE_WEIGHT &&
-            argument.role != MUON_ROLE_GRADIENT)
-          tensor.key += std::string(".") + muonRoleName(argument.role);
-        if (member.isBlock) {
-          uint64_t blockRows = uint64_t(member.end - member.begin);
-          tensor.shape[0] = member.rows;
-          tensor.elements = argument.elements / blockRows * member.rows;
-          tensor.bytes = argument.bytes / blockRows * member.rows;
-        }
-        tensors.push_back(std::move(tensor));
+      const bool isNew = done.emplace(argument.role, member.tensor).second;
+      if (isBoundAlone(argument.role, member)) {
+        if (isNew)
+          addParts(argument.role, member.tensor);
+        continue;
       }
+      if (isNew)
+        addTensor(makeWhole(argument, member));
       uint64_t offset = 0;
-      if (member.isBlock)
+      if (member.kind == Member::Rows)
         offset = argument.bytes / uint64_t(member.end - member.begin) *
                  uint64_t(member.begin);
-      tensors[it->second].pieces.push_back({slot++, offset});
+      else if (member.kind == Member::Run)
+        offset = uint64_t(member.from) * muonTypeSize(argument.type);
+      const size_t index = *findTensor(argument.role, member.tensor);
+      tensors[index].pieces.push_back({slot++, offset});
     }
+  }
+  if (!twin)
+    return Error::success();
+  return invalid(path + ": manifest: " + muonRoleName(tensors[*twin].role) +
+                 " " + quote(tensors[*twin].name) +
+                 " is the name of a tensor and of a part of another");
+}
+
+/// Adds the parts of a tensor, those that continue each other as one.
+void Artifact::addParts(MuonRole role, const std::string &name) {
+  struct Part {
+    const Member *member;
+    const Argument *argument;
+    uint64_t slot;
+  };
+  std::vector<Part> parts;
+  for (const Argument &argument : manifest.arguments) {
+    if (argument.role != role)
+      continue;
+    const std::vector<Member> &list = manifest.params[*argument.params];
+    for (size_t i = 0; i < list.size(); ++i)
+      if (list[i].tensor == name)
+        parts.push_back({&list[i], &argument, argument.slot + i});
+  }
+  std::sort(parts.begin(), parts.end(), [](const Part &a, const Part &b) {
+    return std::tie(a.member->offset, a.member->from) <
+           std::tie(b.member->offset, b.member->from);
+  });
+
+  std::vector<Tensor> merged;
+  for (const Part &part : parts) {
+    const Member &member = *part.member;
+    const std::vector<int64_t> &shape = part.argument->shape;
+    auto continues = [&](const Tensor &before) {
+      if (member.kind == Member::Run)
+        return member.from == before.from + int64_t(before.elements);
+      return !shape.empty() &&
+             member.offset[0] == before.offset[0] + before.shape[0] &&
+             std::equal(shape.begin() + 1, shape.end(),
+                        before.shape.begin() + 1) &&
+             std::equal(member.offset.begin() + 1, member.offset.end(),
+                        before.offset.begin() + 1);
+    };
+    auto it = std::find_if(merged.begin(), merged.end(), continues);
+    if (it == merged.end()) {
+      Tensor tensor = makeTensor(role, part.argument->type, name, shape);
+      tensor.part =
+          member.kind == Member::Run ? MUON_PART_RUN : MUON_PART_BLOCK;
+      tensor.logicalShape = member.of;
+      tensor.offset = member.offset;
+      tensor.from = member.from;
+      tensor.block = member.block;
+      tensor.pieces = {{part.slot, 0}};
+      merged.push_back(std::move(tensor));
+      continue;
+    }
+    it->pieces.push_back({part.slot, it->bytes});
+    it->elements += part.argument->elements;
+    it->bytes += part.argument->bytes;
+    if (!shape.empty() && shape.size() == it->shape.size() &&
+        std::equal(shape.begin() + 1, shape.end(), it->shape.begin() + 1))
+      it->shape[0] += shape[0];
+    else
+      it->shape = {int64_t(it->elements)};
+  }
+
+  for (Tensor &tensor : merged) {
+    if (merged.size() > 1) {
+      std::string place;
+      if (tensor.part == MUON_PART_RUN)
+        place = std::to_string(tensor.from);
+      else
+        for (int64_t offset : tensor.offset)
+          place += (place.empty() ? "" : ",") + std::to_string(offset);
+      tensor.name += "[" + place + "]";
+      tensor.key += "[" + place + "]";
+    }
+    addTensor(std::move(tensor));
   }
 }
 
 void Artifact::collectParameters() {
   // All tensors of a list have one shape, so any argument gives it.
   std::vector<const Argument *> shapes(manifest.params.size());
-  for (const Argument &argument : manifest.arguments)
+  std::vector<bool> hasSums(manifest.params.size());
+  for (const Argument &argument : manifest.arguments) {
     if (isTensor(argument.role) && argument.params)
       shapes[*argument.params] = &argument;
+    else if (argument.params)
+      hasSums[*argument.params] = true;
+  }
 
   std::unordered_map<std::string, size_t> index;
   members.resize(manifest.params.size());
   for (size_t list = 0; list < members.size(); ++list) {
-    if (!shapes[list])
+    if (!shapes[list] && !hasSums[list])
       continue;
     for (const Member &member : manifest.params[list]) {
       auto [it, isNew] = index.emplace(member.tensor, parameters.size());
       if (isNew)
         parameters.push_back({member.tensor, 0});
-      parameters[it->second].elements += shapes[list]->elements;
+      if (shapes[list])
+        parameters[it->second].elements += shapes[list]->elements;
       members[list].push_back(it->second);
     }
+  }
+  if (manifest.distribution)
+    countParameterElements();
+}
+
+/// Of whole tensors: on one rank of several, sums are those of all ranks.
+void Artifact::countParameterElements() {
+  std::unordered_map<std::string, uint64_t> elements;
+  for (const Tensor &tensor : tensors)
+    elements.emplace(tensor.tensor, *countElements(tensor.logicalShape));
+  for (const std::vector<Member> &list : manifest.params)
+    for (const Member &member : list)
+      if (!member.of.empty())
+        elements.emplace(member.tensor, *countElements(member.of));
+  for (Parameter &parameter : parameters) {
+    auto it = elements.find(parameter.name);
+    parameter.elements = it == elements.end() ? 0 : it->second;
   }
 }
 

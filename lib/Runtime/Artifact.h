@@ -20,7 +20,8 @@
 
 namespace muon {
 
-/// A whole tensor of one role, and where its members are among the slots.
+/// A tensor of one role that is bound, and where its members are among the
+/// slots. See MuonTensorInfo.
 struct Tensor {
   MuonRole role;
   MuonType type;
@@ -36,11 +37,19 @@ struct Tensor {
     uint64_t byteOffset;
   };
   std::vector<Piece> pieces;
+
+  MuonPart part = MUON_PART_WHOLE;
+  std::string tensor, logicalKey;
+  std::vector<int64_t> logicalShape;
+  std::vector<int64_t> offset;
+  int64_t from = 0;
+  std::vector<int64_t> block;
 };
 
 /// A whole tensor, whatever its roles.
 struct Parameter {
   std::string name;
+  /// 0 if this rank cannot know.
   uint64_t elements = 0;
 };
 
@@ -71,6 +80,9 @@ public:
   Manifest manifest;
   std::shared_ptr<const Program> program;
 
+  /// Distribution::gridText(); "" without one.
+  std::string grid;
+
   std::vector<Tensor> tensors;
   /// Those that sums may be reported for.
   std::vector<Parameter> parameters;
@@ -85,8 +97,11 @@ public:
 private:
   Artifact() = default;
   Error open();
-  void collectTensors();
+  Error collectTensors();
+  void addTensor(Tensor tensor);
+  void addParts(MuonRole role, const std::string &name);
   void collectParameters();
+  void countParameterElements();
   void collectLocals();
 
   Error findDeviceCode(std::string_view &code) const;
@@ -95,6 +110,8 @@ private:
   /// The name that the library was loaded by; empty before.
   std::string loadedName;
   std::unordered_map<std::string, size_t> tensorIndex[MUON_ROLE_STEP + 1];
+  /// Two tensors of one name, if there are any.
+  std::optional<size_t> twin;
 };
 
 } // namespace muon

@@ -10,6 +10,7 @@
 #include "CpuThreads.h"
 #include "Device.h"
 #include "Manifest.h"
+#include "StepCollectives.h"
 #include "Text.h"
 
 #include <algorithm>
@@ -58,6 +59,12 @@ public:
     host.commuting_product = hostCommutingProduct;
     host.symmetric_apply = hostSymmetricApply;
     host.parallel_for = hostParallelFor;
+    if (memory.collectives) {
+      // Only these two look at the context.
+      host.context = memory.collectives;
+      host.collective_start = StepCollectives::hostStart;
+      host.collective_wait = StepCollectives::hostWait;
+    }
   }
 
   Error run(void *const *slots, void *stream) override {

@@ -8,6 +8,8 @@
 
 #include "CudaExecution.h"
 
+#include "StepCollectives.h"
+
 using namespace muon;
 using namespace muon::cuda;
 
@@ -15,12 +17,17 @@ CudaExecution::CudaExecution(std::shared_ptr<const CudaProgram> from,
                              const StepMemory &memory)
     : program(std::move(from)), gpu(*program->gpu),
       slotTable(reinterpret_cast<uintptr_t>(memory.slots)),
-      arena(reinterpret_cast<uintptr_t>(memory.arena)) {
+      arena(reinterpret_cast<uintptr_t>(memory.arena)),
+      collectives(memory.collectives) {
   host.version = MUON_HOST_API_VERSION;
   host.size = sizeof(MuonHostApi);
   host.context = this;
   host.arena = memory.arena;
   host.launch = launch;
+  if (collectives) {
+    host.collective_start = collectiveStart;
+    host.collective_wait = collectiveWait;
+  }
 }
 
 CudaExecution::~CudaExecution() {
@@ -38,10 +45,23 @@ CudaExecution::~CudaExecution() {
 void CudaExecution::launch(void *context, int32_t kernel, int64_t blocks,
                            int64_t offset, int32_t first, int32_t count) {
   auto *self = static_cast<CudaExecution *>(context);
-  if (self->failure)
+  if (self->failure || (self->collectives && self->collectives->hasFailed()))
     return;
   if (Error error = self->launch(kernel, blocks, offset, first, count))
     self->failure.emplace(std::move(error));
+}
+
+void CudaExecution::collectiveStart(void *context, int32_t collective,
+                                    void *const *buffers) noexcept {
+  auto *self = static_cast<CudaExecution *>(context);
+  if (!self->failure)
+    StepCollectives::hostStart(self->collectives, collective, buffers);
+}
+
+void CudaExecution::collectiveWait(void *context, int32_t collective) noexcept {
+  auto *self = static_cast<CudaExecution *>(context);
+  if (!self->failure)
+    StepCollectives::hostWait(self->collectives, collective);
 }
 
 Error CudaExecution::launch(int32_t index, int64_t blocks, int64_t offset,
@@ -139,7 +159,7 @@ Error CudaExecution::run(void *const *slots, void *streamHandle) {
     return scope.error();
 
   Error error = Error::success();
-  if (!gpu.useGraph) {
+  if (!gpu.useGraph || collectives) {
     error = callStep(slots, stream);
   } else {
     if (!graph)

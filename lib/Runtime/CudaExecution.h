@@ -18,7 +18,8 @@ namespace muon::cuda {
 
 /// Captures the launches of the first run into a graph, and launches that each
 /// time. The step's parameters are addresses that do not change; what changes
-/// is in memory of the device.
+/// is in memory of the device. A step with collectives is no graph: the host
+/// takes part in the middle of it.
 class CudaExecution final : public Execution {
 public:
   CudaExecution(std::shared_ptr<const CudaProgram> program,
@@ -32,6 +33,9 @@ public:
 private:
   static void launch(void *context, int32_t kernel, int64_t blocks,
                      int64_t offset, int32_t first, int32_t count);
+  static void collectiveStart(void *context, int32_t collective,
+                              void *const *buffers) noexcept;
+  static void collectiveWait(void *context, int32_t collective) noexcept;
   Error launch(int32_t kernel, int64_t blocks, int64_t offset, int32_t first,
                int32_t count);
   Error callStep(void *const *slots, Stream stream);
@@ -41,6 +45,8 @@ private:
   const Gpu &gpu;
   MuonHostApi host = {};
   Address slotTable, arena;
+  /// Null if the artifact is not for one rank of several.
+  StepCollectives *const collectives;
 
   /// Where launches go.
   Stream current = nullptr;

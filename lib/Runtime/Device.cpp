@@ -24,6 +24,11 @@ Error Execution::wait() { return Error::success(); }
 Program::~Program() = default;
 Device::~Device() = default;
 
+Error Device::downloadUndefined(void *host, const void *device, uint64_t bytes,
+                                void *stream) {
+  return download(host, device, bytes, stream);
+}
+
 Error Program::counters(std::string &) const {
   return Error(MUON_ERROR_UNSUPPORTED, "only device 'sim' counts");
 }

@@ -28,6 +28,7 @@
 
 namespace muon {
 
+class StepCollectives;
 struct DeviceManifest;
 struct Kernel;
 struct Manifest;
@@ -39,6 +40,9 @@ struct StepMemory {
   /// Memory of the device that holds a copy of the slot table whenever the step
   /// runs. Null where the device does not need one.
   void *slots = nullptr;
+  /// What the execution passes the step's collectives on to. Null if the
+  /// artifact is not for one rank of several.
+  StepCollectives *collectives = nullptr;
 };
 
 /// One instance of a step. Calls do not overlap.
@@ -120,6 +124,10 @@ public:
                        void *stream) = 0;
   virtual Error download(void *host, const void *device, uint64_t bytes,
                          void *stream) = 0;
+  /// As `download`, but also of bytes that were never written, where a device
+  /// knows which those are and would refuse them.
+  virtual Error downloadUndefined(void *host, const void *device,
+                                  uint64_t bytes, void *stream);
   /// Sets bytes to zero, in the order of the stream.
   virtual Error clear(void *device, uint64_t bytes, void *stream) = 0;
   /// Waits for all that was put on the stream.

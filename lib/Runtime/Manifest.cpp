@@ -8,16 +8,13 @@
 
 #include "Manifest.h"
 
+#include "ManifestReader.h"
 #include "Text.h"
 #include "muon-mlir/Runtime/HostApi.h"
-
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <set>
-#include <tuple>
 #include <unordered_set>
 
 using namespace muon;
@@ -93,127 +90,6 @@ const char *muon::invalidScalar(MuonRole role, float value) {
 // Reading
 //===----------------------------------------------------------------------===//
 
-static bool multiply(uint64_t a, uint64_t b, uint64_t &product) {
-  return !__builtin_mul_overflow(a, b, &product) &&
-         product <= uint64_t(INT64_MAX);
-}
-
-namespace {
-
-class ManifestReader {
-public:
-  explicit ManifestReader(Manifest &manifest) : manifest(manifest) {}
-
-  /// False with `error` set if the text is not a valid manifest.
-  bool read(std::string_view text);
-
-  std::string error;
-  bool unsupported = false;
-
-private:
-  bool readTree(std::string_view text, json &root);
-  bool readParams(const json &list);
-  bool readArgument(const json &entry, const std::string &where);
-  bool readDevice(const json &entry);
-  bool readArch(const json &object, const std::string &where, GpuArch &arch);
-  bool readDeviceCode(const json &entry, const std::string &where);
-  bool readKernel(const json &entry, const std::string &where);
-  bool checkSlots();
-  bool checkArguments();
-  bool checkBlocks(MuonRole role);
-
-  bool fail(const std::string &message) {
-    error = message;
-    return false;
-  }
-
-  const json *get(const json &object, const char *key,
-                  const std::string &where) {
-    auto it = object.find(key);
-    if (it != object.end())
-      return &*it;
-    error = where + ": '" + key + "' is missing";
-    return nullptr;
-  }
-
-  bool readString(const json &object, const char *key, const std::string &where,
-                  std::string &value) {
-    const json *field = get(object, key, where);
-    if (!field)
-      return false;
-    if (!field->is_string())
-      return fail(where + ": '" + key + "' is not a string");
-    value = field->get<std::string>();
-    return true;
-  }
-
-  bool readCount(const json &object, const char *key, const std::string &where,
-                 uint64_t &value) {
-    const json *field = get(object, key, where);
-    if (!field)
-      return false;
-    if (!field->is_number_unsigned() ||
-        field->get<uint64_t>() > uint64_t(INT64_MAX))
-      return fail(where + ": '" + key +
-                  "' is not an integer from 0 to 2^63 - 1");
-    value = field->get<uint64_t>();
-    return true;
-  }
-
-  bool readNumber(const json &object, const char *key, const std::string &where,
-                  uint64_t least, uint64_t most, uint32_t &value) {
-    uint64_t number = 0;
-    if (!readCount(object, key, where, number))
-      return false;
-    if (number < least || number > most)
-      return fail(where + ": '" + key + "' is " + std::to_string(number) +
-                  ", expected " + std::to_string(least) + " to " +
-                  std::to_string(most));
-    value = uint32_t(number);
-    return true;
-  }
-
-  bool checkAlignment(uint64_t alignment, const std::string &where) {
-    if (alignment && !(alignment & (alignment - 1)) &&
-        alignment <= (uint64_t(1) << 30))
-      return true;
-    return fail(where + ": 'alignment' is " + std::to_string(alignment) +
-                ", expected a power of two up to 2^30");
-  }
-
-  bool readStrings(const json &object, const char *key,
-                   std::vector<std::string> &values) {
-    const json *field = get(object, key, "manifest");
-    if (!field)
-      return false;
-    if (!field->is_array())
-      return fail(std::string("manifest: '") + key + "' is not an array");
-    for (const json &entry : *field) {
-      if (!entry.is_string())
-        return fail(std::string("manifest: '") + key +
-                    "' has an entry that is not a string");
-      values.push_back(entry.get<std::string>());
-    }
-    return true;
-  }
-
-  bool readVersion(const json &root, const char *key, uint64_t expected) {
-    uint64_t found = 0;
-    if (!readCount(root, key, "manifest", found))
-      return false;
-    if (found == expected)
-      return true;
-    unsupported = true;
-    return fail(std::string("manifest: '") + key + "' is " +
-                std::to_string(found) + ", this runtime needs " +
-                std::to_string(expected));
-  }
-
-  Manifest &manifest;
-};
-
-} // namespace
-
 bool ManifestReader::readTree(std::string_view text, json &root) {
   // The library keeps one of several equal keys; which one it is must not
   // decide what a step does.
@@ -286,6 +162,10 @@ bool ManifestReader::read(std::string_view text) {
   if (device != root.end() && !readDevice(*device))
     return false;
 
+  auto distribution = root.find("distribution");
+  if (distribution != root.end() && !readDistribution(*distribution))
+    return false;
+
   const json *params = get(root, "params", where);
   if (!params || !readParams(*params))
     return false;
@@ -302,45 +182,6 @@ bool ManifestReader::read(std::string_view text) {
       return false;
 
   return checkSlots() && checkArguments();
-}
-
-bool ManifestReader::readParams(const json &list) {
-  if (!list.is_array())
-    return fail("manifest: 'params' is not an array");
-  for (const json &entry : list) {
-    std::string where =
-        "manifest: params[" + std::to_string(manifest.params.size()) + "]";
-    if (!entry.is_array() || entry.empty())
-      return fail(where + " is not an array with at least one member");
-    std::vector<Member> members;
-    members.reserve(entry.size());
-    for (const json &item : entry) {
-      Member member;
-      if (item.is_string()) {
-        member.tensor = item.get<std::string>();
-      } else if (item.is_object()) {
-        uint64_t begin = 0, end = 0, rows = 0;
-        if (!readString(item, "tensor", where, member.tensor) ||
-            !readCount(item, "begin", where, begin) ||
-            !readCount(item, "end", where, end) ||
-            !readCount(item, "rows", where, rows))
-          return false;
-        if (begin >= end || end > rows)
-          return fail(where + ": rows " + std::to_string(begin) + " to " +
-                      std::to_string(end) + " of " + quote(member.tensor) +
-                      " are not within its " + std::to_string(rows) + " rows");
-        member.isBlock = true;
-        member.begin = int64_t(begin);
-        member.end = int64_t(end);
-        member.rows = int64_t(rows);
-      } else {
-        return fail(where + " has a member that is neither a name nor a block");
-      }
-      members.push_back(std::move(member));
-    }
-    manifest.params.push_back(std::move(members));
-  }
-  return true;
 }
 
 bool ManifestReader::readArgument(const json &entry, const std::string &where) {
@@ -368,20 +209,12 @@ bool ManifestReader::readArgument(const json &entry, const std::string &where) {
   if (!allows(argument.role, argument.type))
     return fail(here + ": the role does not allow type " + quote(type));
 
-  const json *shape = get(entry, "shape", here);
-  if (!shape)
+  if (!readShape(entry, "shape", here, argument.shape))
     return false;
-  if (!shape->is_array())
-    return fail(here + ": 'shape' is not an array");
-  argument.elements = 1;
-  for (const json &dim : *shape) {
-    if (!dim.is_number_unsigned() || dim.get<uint64_t>() > uint64_t(INT64_MAX))
-      return fail(here + ": 'shape' has an entry that is not an integer from "
-                         "0 to 2^63 - 1");
-    argument.shape.push_back(int64_t(dim.get<uint64_t>()));
-    if (!multiply(argument.elements, dim.get<uint64_t>(), argument.elements))
-      return fail(here + ": the number of elements of 'shape' overflows");
-  }
+  std::optional<uint64_t> elements = countElements(argument.shape);
+  if (!elements)
+    return fail(here + ": the number of elements of 'shape' overflows");
+  argument.elements = *elements;
   if (!multiply(argument.elements, muonTypeSize(argument.type), argument.bytes))
     return fail(here + ": the size of 'shape' overflows");
   if (!hasMembers(argument.role) && !argument.shape.empty())
@@ -594,167 +427,6 @@ Error muon::checkCodeRanges(const DeviceManifest &device, uint64_t bytes) {
                        ", but 'muon_device_code' has " + std::to_string(bytes));
   }
   return Error::success();
-}
-
-//===----------------------------------------------------------------------===//
-// Arguments
-//===----------------------------------------------------------------------===//
-
-bool ManifestReader::checkSlots() {
-  std::vector<const Argument *> order;
-  for (const Argument &argument : manifest.arguments)
-    order.push_back(&argument);
-  std::sort(
-      order.begin(), order.end(),
-      [](const Argument *a, const Argument *b) { return a->slot < b->slot; });
-  uint64_t next = 0;
-  for (const Argument *argument : order) {
-    if (argument->slot != next)
-      return fail(std::string("manifest: slots of '") +
-                  muonRoleName(argument->role) + "' begin at " +
-                  std::to_string(argument->slot) + ", expected " +
-                  std::to_string(next) +
-                  (argument->slot < next ? " (they overlap others)"
-                                         : " (slots before them are unused)"));
-    next += argument->slotCount;
-  }
-  if (next != manifest.slots)
-    return fail("manifest: 'slots' is " + std::to_string(manifest.slots) +
-                ", but arguments have " + std::to_string(next));
-  return true;
-}
-
-bool ManifestReader::checkArguments() {
-  // Of the tensors of each list; null until one is seen.
-  std::vector<const Argument *> shapes(manifest.params.size());
-  std::set<std::pair<MuonRole, std::string>> seen;
-  for (const Argument &argument : manifest.arguments) {
-    const std::string role = muonRoleName(argument.role);
-    std::string owner = argument.group;
-    if (argument.params)
-      owner = std::to_string(*argument.params);
-    if (!seen.emplace(argument.role, owner).second) {
-      if (argument.params)
-        owner = " for params[" + owner + "]";
-      else if (!owner.empty())
-        owner = " of group " + quote(owner);
-      return fail("manifest: '" + role + "'" + owner + " appears twice");
-    }
-    if (!isTensor(argument.role) || !argument.params)
-      continue;
-    const Argument *&first = shapes[*argument.params];
-    if (!first)
-      first = &argument;
-    if (first->shape != argument.shape)
-      return fail("manifest: params[" + std::to_string(*argument.params) +
-                  "] has shape " + shapeText(argument.shape) + " as '" + role +
-                  "' and " + shapeText(first->shape) + " as '" +
-                  muonRoleName(first->role) + "'");
-    for (const Member &member : manifest.params[*argument.params])
-      if (member.isBlock && (argument.shape.empty() ||
-                             member.end - member.begin != argument.shape[0]))
-        return fail("manifest: rows " + std::to_string(member.begin) + " to " +
-                    std::to_string(member.end) + " of " + quote(member.tensor) +
-                    " do not have shape " + shapeText(argument.shape));
-    // Products call BLAS, whose integers are narrower than a dimension may be.
-    if (argument.role == MUON_ROLE_MOMENTUM)
-      for (int64_t dim : argument.shape)
-        if (dim > INT32_MAX)
-          return fail("manifest: matrix of shape " + shapeText(argument.shape) +
-                      " has a dimension above 2^31 - 1");
-  }
-
-  for (const Argument &argument : manifest.arguments) {
-    if (!isSums(argument.role))
-      continue;
-    const std::string where = std::string("manifest: '") +
-                              muonRoleName(argument.role) + "' for params[" +
-                              std::to_string(*argument.params) + "]";
-    const Argument *owner = shapes[*argument.params];
-    if (!owner)
-      return fail(where + ": the list has no tensors");
-    uint64_t count = manifest.params[*argument.params].size();
-    for (size_t i = 0; i + 2 < owner->shape.size(); ++i)
-      if (!multiply(count, uint64_t(owner->shape[i]), count))
-        return fail(where + ": the number of matrices overflows");
-    if (argument.shape != std::vector<int64_t>{int64_t(count)})
-      return fail(where + ": shape is " + shapeText(argument.shape) +
-                  ", expected [" + std::to_string(count) + "]");
-  }
-
-  for (int role = MUON_ROLE_WEIGHT; role <= MUON_ROLE_MASTER; ++role)
-    if (!checkBlocks(static_cast<MuonRole>(role)))
-      return false;
-
-  std::unordered_set<std::string> frozen;
-  for (const std::string &name : manifest.frozen)
-    if (!frozen.insert(name).second)
-      return fail("manifest: frozen tensor " + quote(name) + " appears twice");
-  for (const Argument &argument : manifest.arguments)
-    if (argument.params)
-      for (const Member &member : manifest.params[*argument.params])
-        if (frozen.count(member.tensor))
-          return fail("manifest: tensor " + quote(member.tensor) +
-                      " is both frozen and updated");
-  return true;
-}
-
-/// Checks that each tensor of a role is there once, whole or in blocks.
-bool ManifestReader::checkBlocks(MuonRole role) {
-  struct Piece {
-    const Member *member;
-    const Argument *argument;
-  };
-  std::vector<Piece> pieces;
-  for (const Argument &argument : manifest.arguments)
-    if (argument.role == role)
-      for (const Member &member : manifest.params[*argument.params])
-        pieces.push_back({&member, &argument});
-  std::sort(pieces.begin(), pieces.end(), [](const Piece &a, const Piece &b) {
-    return std::tie(a.member->tensor, a.member->begin) <
-           std::tie(b.member->tensor, b.member->begin);
-  });
-
-  for (size_t i = 0; i < pieces.size();) {
-    const Piece &first = pieces[i];
-    const std::string where = std::string("manifest: ") + muonRoleName(role) +
-                              " " + quote(first.member->tensor);
-    size_t last = i;
-    int64_t next = 0;
-    for (; last < pieces.size() &&
-           pieces[last].member->tensor == first.member->tensor;
-         ++last) {
-      const Piece &piece = pieces[last];
-      if (!piece.member->isBlock || !first.member->isBlock) {
-        if (last != i)
-          return fail(where + " appears twice");
-        continue;
-      }
-      const Argument &a = *piece.argument, &b = *first.argument;
-      if (piece.member->rows != first.member->rows || a.type != b.type ||
-          !std::equal(a.shape.begin() + 1, a.shape.end(), b.shape.begin() + 1,
-                      b.shape.end()))
-        return fail(where + ": its blocks disagree about its type or shape");
-      if (piece.member->begin != next)
-        return fail(where + ": a block begins at row " +
-                    std::to_string(piece.member->begin) + ", expected " +
-                    std::to_string(next));
-      next = piece.member->end;
-    }
-    if (first.member->isBlock && next != first.member->rows)
-      return fail(where + ": blocks end at row " + std::to_string(next) +
-                  " of " + std::to_string(first.member->rows));
-    if (first.member->isBlock) {
-      uint64_t bytes = muonTypeSize(first.argument->type);
-      if (!multiply(bytes, uint64_t(first.member->rows), bytes))
-        return fail(where + ": its size overflows");
-      for (size_t d = 1; d < first.argument->shape.size(); ++d)
-        if (!multiply(bytes, uint64_t(first.argument->shape[d]), bytes))
-          return fail(where + ": its size overflows");
-    }
-    i = last;
-  }
-  return true;
 }
 
 Error muon::parseManifest(std::string_view text, Manifest &manifest) {

@@ -9,6 +9,7 @@
 #ifndef MUON_MLIR_LIB_RUNTIME_MANIFEST_H
 #define MUON_MLIR_LIB_RUNTIME_MANIFEST_H
 
+#include "Communicator.h"
 #include "Error.h"
 
 #include <cstdint>
@@ -19,11 +20,24 @@
 
 namespace muon {
 
-/// A tensor, or rows [begin, end) of a tensor that has `rows` rows.
+/// What an argument is of a tensor.
 struct Member {
+  enum Kind {
+    Whole,
+    /// Rows [begin, end) of a tensor that has `rows` rows.
+    Rows,
+    /// A block of the argument's shape at `offset` of a tensor of shape `of`.
+    Block,
+    /// Elements from number `from` on, row-major, of the block of shape `block`
+    /// at `offset` of a tensor of shape `of`, which may be all of it.
+    Run
+  };
   std::string tensor;
-  bool isBlock = false;
+  Kind kind = Whole;
   int64_t begin = 0, end = 0, rows = 0;
+  std::vector<int64_t> offset;
+  int64_t from = 0;
+  std::vector<int64_t> block, of;
 };
 
 struct Argument {
@@ -84,6 +98,23 @@ struct DeviceManifest {
   std::vector<Kernel> kernels;
 };
 
+/// What the artifact of one rank of several has beyond others.
+struct Distribution {
+  struct Axis {
+    std::string name;
+    int64_t size = 1;
+  };
+  /// Ranks are row-major in it, the last axis fastest.
+  std::vector<Axis> grid;
+  int32_t rank = 0, ranks = 1;
+  /// What all ranks have to agree on, for people.
+  std::vector<std::string> plan;
+  std::vector<Collective> collectives;
+
+  /// As "dp=4,tp=2".
+  std::string gridText() const;
+};
+
 /// A manifest that was checked as far as this is possible without knowing the
 /// machine. Slots are disjoint and cover the table, sizes do not overflow, and
 /// sums have one entry per matrix.
@@ -98,17 +129,30 @@ struct Manifest {
   std::vector<Argument> arguments;
   /// There is one for all targets but the CPU.
   std::optional<DeviceManifest> device;
+  /// There is none on one rank.
+  std::optional<Distribution> distribution;
 };
 
 inline bool isTensor(MuonRole role) { return role <= MUON_ROLE_STEP; }
 inline bool isScalar(MuonRole role) {
   return role >= MUON_ROLE_LR && role <= MUON_ROLE_CLIP_LIMIT;
 }
+/// Tensors that belong to the optimizer.
+inline bool isState(MuonRole role) {
+  return role >= MUON_ROLE_MOMENTUM && role <= MUON_ROLE_STEP;
+}
 inline bool isSums(MuonRole role) { return role >= MUON_ROLE_GRADIENT_SUMS; }
 /// Whether an argument of the role belongs to a list of parameters.
 inline bool hasMembers(MuonRole role) {
   return role <= MUON_ROLE_MASTER || isSums(role);
 }
+
+/// Elements of a shape; nullopt if there are more than 2^63 - 1.
+std::optional<uint64_t> countElements(const std::vector<int64_t> &shape);
+
+/// Shape of the tensor that `member` of the argument is a part of.
+std::vector<int64_t> logicalShape(const Member &member,
+                                  const Argument &argument);
 
 /// Why `value` is not allowed for a scalar; null if it is.
 const char *invalidScalar(MuonRole role, float value);

@@ -10,7 +10,9 @@
 
 #include "CpuThreads.h"
 #include "Step.h"
+#include "Text.h"
 
+#include <cmath>
 #include <exception>
 #include <new>
 
@@ -22,6 +24,10 @@ struct MuonArtifact {
 
 struct MuonStep {
   std::unique_ptr<Step> step;
+};
+
+struct MuonCommunicator {
+  std::shared_ptr<Communicator> communicator;
 };
 
 static thread_local std::string lastError;
@@ -118,6 +124,7 @@ MuonStatus muonArtifactInfo(const MuonArtifact *artifact,
       return nullArgument("info");
     const Manifest &manifest = artifact->artifact->manifest;
     const Device &device = *artifact->artifact->device;
+    const std::optional<Distribution> &distribution = manifest.distribution;
     *info = {manifest.compiler.c_str(),
              manifest.target.c_str(),
              manifest.arch.c_str(),
@@ -125,7 +132,11 @@ MuonStatus muonArtifactInfo(const MuonArtifact *artifact,
              manifest.arenaBytes,
              manifest.device ? manifest.device->alignment : 1,
              device.name(),
-             device.usesHostMemory()};
+             device.usesHostMemory(),
+             distribution.has_value(),
+             distribution ? distribution->rank : 0,
+             distribution ? distribution->ranks : 1,
+             artifact->artifact->grid.c_str()};
     return Error::success();
   });
 }
@@ -145,9 +156,22 @@ MuonStatus muonArtifactTensor(const MuonArtifact *artifact, size_t index,
     if (Error error = checkIndex(index, tensors))
       return error;
     const Tensor &tensor = tensors[index];
-    *info = {tensor.role,        tensor.type,         tensor.name.c_str(),
-             tensor.key.c_str(), tensor.shape.size(), tensor.shape.data(),
-             tensor.elements,    tensor.bytes};
+    *info = {tensor.role,
+             tensor.type,
+             tensor.name.c_str(),
+             tensor.key.c_str(),
+             tensor.shape.size(),
+             tensor.shape.data(),
+             tensor.elements,
+             tensor.bytes,
+             tensor.part,
+             tensor.tensor.c_str(),
+             tensor.logicalKey.c_str(),
+             tensor.logicalShape.size(),
+             tensor.logicalShape.data(),
+             tensor.part == MUON_PART_WHOLE ? nullptr : tensor.offset.data(),
+             tensor.from,
+             tensor.part == MUON_PART_RUN ? tensor.block.data() : nullptr};
     return Error::success();
   });
 }
@@ -277,6 +301,94 @@ MuonStatus muonDeviceDownload(const MuonArtifact *artifact, void *host,
   });
 }
 
+MuonStatus muonCommunicatorCreateThreads(int32_t ranks,
+                                         MuonCommunicator **communicators) {
+  return guarded([&] {
+    if (!communicators)
+      return nullArgument("communicators");
+    if (ranks < 1)
+      return Error(MUON_ERROR_INVALID_ARGUMENT, "number of ranks is " +
+                                                    std::to_string(ranks) +
+                                                    ", expected at least 1");
+    std::vector<std::unique_ptr<Communicator>> made;
+    if (Error error = makeThreadCommunicators(ranks, made))
+      return error;
+    std::vector<std::unique_ptr<MuonCommunicator>> handles;
+    for (std::unique_ptr<Communicator> &communicator : made) {
+      handles.push_back(std::make_unique<MuonCommunicator>());
+      handles.back()->communicator = std::move(communicator);
+    }
+    for (std::unique_ptr<MuonCommunicator> &handle : handles)
+      *communicators++ = handle.release();
+    return Error::success();
+  });
+}
+
+MuonStatus muonCommunicatorCreateMpi(MuonCommunicator **communicator) {
+  return guarded([&] {
+    if (!communicator)
+      return nullArgument("communicator");
+    std::unique_ptr<Communicator> made;
+    if (Error error = makeMpiCommunicator(made))
+      return error;
+    auto handle = std::make_unique<MuonCommunicator>();
+    handle->communicator = std::move(made);
+    *communicator = handle.release();
+    return Error::success();
+  });
+}
+
+int32_t muonCommunicatorRank(const MuonCommunicator *communicator) {
+  return communicator ? communicator->communicator->rank() : -1;
+}
+
+int32_t muonCommunicatorSize(const MuonCommunicator *communicator) {
+  return communicator ? communicator->communicator->size() : -1;
+}
+
+MuonStatus muonCommunicatorSetTimeout(MuonCommunicator *communicator,
+                                      double seconds) {
+  return guarded([&] {
+    if (!communicator)
+      return nullArgument("communicator");
+    // Some 30 years, so that sums of times do not overflow.
+    constexpr double most = 1e9;
+    if (!(seconds >= 0 && seconds <= most))
+      return Error(MUON_ERROR_INVALID_ARGUMENT,
+                   "timeout is " + numberText(seconds) +
+                       " seconds, expected 0 to " + numberText(most));
+    // Not rounded down to no limit.
+    communicator->communicator->setTimeout(
+        std::chrono::milliseconds(int64_t(std::ceil(seconds * 1000))));
+    return Error::success();
+  });
+}
+
+MuonStatus muonCommunicatorBarrier(MuonCommunicator *communicator) {
+  return guarded([&] {
+    if (!communicator)
+      return nullArgument("communicator");
+    std::vector<std::string> ignored;
+    return communicator->communicator->exchange("", ignored);
+  });
+}
+
+MuonStatus muonCommunicatorAbort(MuonCommunicator *communicator,
+                                 const char *reason) {
+  return guarded([&] {
+    if (!communicator)
+      return nullArgument("communicator");
+    if (!reason)
+      return nullArgument("reason");
+    communicator->communicator->abort(reason);
+    return Error::success();
+  });
+}
+
+void muonCommunicatorDestroy(MuonCommunicator *communicator) {
+  delete communicator;
+}
+
 MuonStatus muonStepCreate(const MuonArtifact *artifact, MuonStep **step) {
   return guarded([&] {
     if (!artifact)
@@ -312,6 +424,26 @@ MuonStatus muonStepSetScalar(MuonStep *step, MuonRole role, const char *group,
     if (!step)
       return nullArgument("step");
     return step->step->setScalar(role, group, value);
+  });
+}
+
+MuonStatus muonStepSetCommunicator(MuonStep *step,
+                                   MuonCommunicator *communicator) {
+  return guarded([&] {
+    if (!step)
+      return nullArgument("step");
+    return step->step->setCommunicator(communicator ? communicator->communicator
+                                                    : nullptr);
+  });
+}
+
+MuonStatus muonStepTraffic(MuonStep *step, MuonTraffic *traffic) {
+  return guarded([&] {
+    if (!step)
+      return nullArgument("step");
+    if (!traffic)
+      return nullArgument("traffic");
+    return step->step->traffic(*traffic);
   });
 }
 

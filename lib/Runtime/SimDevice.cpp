@@ -12,6 +12,7 @@
 
 #include "Device.h"
 #include "Manifest.h"
+#include "StepCollectives.h"
 #include "Text.h"
 #include "muon-mlir/PTXSim/PTXSim.h"
 
@@ -197,6 +198,10 @@ public:
     host.context = this;
     host.arena = memory.arena;
     host.launch = launch;
+    if (memory.collectives) {
+      host.collective_start = collectiveStart;
+      host.collective_wait = collectiveWait;
+    }
   }
 
   Error run(void *const *slots, void *stream) override {
@@ -209,7 +214,7 @@ private:
   static void launch(void *context, int32_t kernel, int64_t blocks,
                      int64_t offset, int32_t first, int32_t count) noexcept {
     auto &self = *static_cast<SimExecution *>(context);
-    if (self.error)
+    if (self.error || self.collectivesFailed())
       return;
     // The step is C and lets no exception through.
     try {
@@ -220,6 +225,24 @@ private:
     } catch (const std::exception &e) {
       self.error = Error(MUON_ERROR_INTERNAL, e.what());
     }
+  }
+
+  static void collectiveStart(void *context, int32_t collective,
+                              void *const *buffers) noexcept {
+    auto &self = *static_cast<SimExecution *>(context);
+    if (!self.error)
+      StepCollectives::hostStart(self.memory.collectives, collective, buffers);
+  }
+
+  static void collectiveWait(void *context, int32_t collective) noexcept {
+    auto &self = *static_cast<SimExecution *>(context);
+    if (!self.error)
+      StepCollectives::hostWait(self.memory.collectives, collective);
+  }
+
+  /// After that kernels would find memory that was never written.
+  bool collectivesFailed() const {
+    return memory.collectives && memory.collectives->hasFailed();
   }
 
   const SimProgram &program;
@@ -380,7 +403,9 @@ public:
   }
 
   Error download(void *host, const void *device, uint64_t bytes,
-                 void *) override;
+                 void *stream) override;
+  Error downloadUndefined(void *host, const void *device, uint64_t bytes,
+                          void *stream) override;
 
   Error clear(void *device, uint64_t bytes, void *stream) override {
     return upload(device, std::vector<char>(bytes).data(), bytes, stream);
@@ -483,17 +508,27 @@ void SimDevice::deallocate(void *memory) {
 }
 
 Error SimDevice::download(void *host, const void *device, uint64_t bytes,
-                          void *) {
+                          void *stream) {
+  {
+    std::lock_guard<std::mutex> lock(machine->mutex);
+    const uint64_t address = addressOf(device);
+    if (Error error = machine->check(address, bytes))
+      return error;
+    if (uint64_t undefined = machine->device.undefinedBytes(address, bytes))
+      return Error(MUON_ERROR_EXECUTION,
+                   std::to_string(undefined) + " of " + std::to_string(bytes) +
+                       " bytes at address " + addressText(device) +
+                       " were never written");
+  }
+  return downloadUndefined(host, device, bytes, stream);
+}
+
+Error SimDevice::downloadUndefined(void *host, const void *device,
+                                   uint64_t bytes, void *) {
   std::lock_guard<std::mutex> lock(machine->mutex);
-  const uint64_t address = addressOf(device);
-  if (Error error = machine->check(address, bytes))
+  if (Error error = machine->check(addressOf(device), bytes))
     return error;
-  if (uint64_t undefined = machine->device.undefinedBytes(address, bytes))
-    return Error(MUON_ERROR_EXECUTION,
-                 std::to_string(undefined) + " of " + std::to_string(bytes) +
-                     " bytes at address " + addressText(device) +
-                     " were never written");
-  machine->device.read(address, host, bytes);
+  machine->device.read(addressOf(device), host, bytes);
   return Error::success();
 }
 

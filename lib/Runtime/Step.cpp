@@ -55,6 +55,15 @@ Error Step::create(std::shared_ptr<const Artifact> artifact,
       result->slots[self.manifest.arguments[local.argument].slot] =
           static_cast<char *>(result->locals.data) + local.byteOffset;
 
+  if (self.manifest.distribution) {
+    const void *ok = nullptr;
+    for (const Local &local : self.reports)
+      if (self.manifest.arguments[local.argument].role == MUON_ROLE_OK)
+        ok = static_cast<char *>(result->locals.data) + local.byteOffset;
+    result->collectives = std::make_unique<StepCollectives>(
+        *self.manifest.distribution, *self.device, ok);
+  }
+
   for (size_t i = 0; i < self.scalars.size(); ++i) {
     const Local &local = self.scalars[i];
     const Argument &argument = self.manifest.arguments[local.argument];
@@ -212,6 +221,7 @@ Error Step::prepare() {
     memory.arena = arena.data;
     if (artifact->device->needsSlotTable())
       memory.slots = static_cast<char *>(locals.data) + slotTableOffset;
+    memory.collectives = collectives.get();
     if (Error error = artifact->program->makeExecution(memory, execution))
       return error;
   }
@@ -224,7 +234,42 @@ Error Step::prepare() {
   return Error::success();
 }
 
+Error Step::setCommunicator(std::shared_ptr<Communicator> communicator) {
+  if (!collectives) {
+    if (!communicator)
+      return Error::success();
+    return wrong(artifact->path + ": compiled for one rank alone, which needs "
+                                  "no communicator");
+  }
+  if (Error error = collectives->setCommunicator(std::move(communicator)))
+    return Error(error.status(), artifact->path + ": " + error.message());
+  return Error::success();
+}
+
 Error Step::run(void *stream, MuonResult *result) {
+  if (!collectives)
+    return runHere(stream, result);
+  if (!collectives->getCommunicator()) {
+    const Distribution &distribution = *artifact->manifest.distribution;
+    return Error(MUON_ERROR_NOT_READY,
+                 artifact->path + ": compiled for rank " +
+                     std::to_string(distribution.rank) + " of " +
+                     std::to_string(distribution.ranks) + " (" +
+                     distribution.gridText() + "), and has no communicator");
+  }
+  // The others would wait for this rank until their time is over.
+  try {
+    Error error = runHere(stream, result);
+    if (error)
+      collectives->abort(error);
+    return error;
+  } catch (const std::exception &e) {
+    collectives->abort(Error(MUON_ERROR_INTERNAL, e.what()));
+    throw;
+  }
+}
+
+Error Step::runHere(void *stream, MuonResult *result) {
   if (Error error = artifact->device->checkStream(stream))
     return error;
   if (Error error = checkReady())
@@ -234,6 +279,9 @@ Error Step::run(void *stream, MuonResult *result) {
       return error;
 
   reports = Reports::None;
+  if (collectives)
+    if (Error error = collectives->begin(stream))
+      return Error(error.status(), artifact->path + ": " + error.message());
   if (Error error = execution->begin(stream))
     return Error(error.status(), artifact->path + ": " + error.message());
   if (Error error = uploadArguments(stream)) {
@@ -241,11 +289,14 @@ Error Step::run(void *stream, MuonResult *result) {
     (void)artifact->device->synchronize(stream);
     return error;
   }
-  if (Error error = execution->run(slots.data(), stream))
+  Error error = execution->run(slots.data(), stream);
+  if (collectives)
+    error = collectives->finish(error);
+  if (error)
     return Error(error.status(), artifact->path + ": " + error.message());
   reports = Reports::OnDevice;
   lastStream = stream;
-  return result ? wait(result) : Error::success();
+  return result ? waitHere(result) : Error::success();
 }
 
 Error Step::uploadArguments(void *stream) {
@@ -272,6 +323,14 @@ Error Step::uploadArguments(void *stream) {
 }
 
 Error Step::wait(MuonResult *result) {
+  const bool isUnderWay = reports == Reports::OnDevice;
+  Error error = waitHere(result);
+  if (error && isUnderWay && collectives && collectives->getCommunicator())
+    collectives->abort(error);
+  return error;
+}
+
+Error Step::waitHere(MuonResult *result) {
   if (reports == Reports::None)
     return Error(MUON_ERROR_NOT_READY, "the step has not run");
   if (reports == Reports::OnDevice) {
@@ -351,8 +410,9 @@ void Step::readReports() {
         statistics.momentum_norm = std::sqrt(sums[i]);
         break;
       case MUON_ROLE_UPDATE_SUMS:
-        statistics.update_rms =
-            std::sqrt(sums[i] / static_cast<double>(parameter.elements));
+        if (parameter.elements)
+          statistics.update_rms =
+              std::sqrt(sums[i] / static_cast<double>(parameter.elements));
         break;
       default:
         statistics.weight_norm = std::sqrt(sums[i]);
@@ -389,5 +449,16 @@ Error Step::statistics(size_t index, MuonStatistics &statistics) {
   if (Error error = checkIndex(index, &MuonResult::statistics))
     return error;
   statistics = lastStatistics[index];
+  return Error::success();
+}
+
+Error Step::traffic(MuonTraffic &traffic) const {
+  if (!collectives || !collectives->getCommunicator())
+    return Error(MUON_ERROR_NOT_READY, "the step has no communicator");
+  const std::optional<Traffic> &last = collectives->getTraffic();
+  if (!last)
+    return Error(MUON_ERROR_NOT_READY,
+                 "the step has not run, or the last run failed");
+  traffic = {last->bytesSent, last->bytesReceived, last->collectives};
   return Error::success();
 }

@@ -10,6 +10,7 @@
 #define MUON_MLIR_LIB_RUNTIME_STEP_H
 
 #include "Artifact.h"
+#include "StepCollectives.h"
 
 #include <optional>
 #include <string>
@@ -24,12 +25,15 @@ public:
 
   Error bind(MuonRole role, const std::string &name, const MuonBuffer &buffer);
   Error setScalar(MuonRole role, const char *group, double value);
+  /// Null for none.
+  Error setCommunicator(std::shared_ptr<Communicator> communicator);
   Error run(void *stream, MuonResult *result);
 
   /// Waits for the last run and reads what it reported.
   Error wait(MuonResult *result);
   Error nonFinite(size_t index, MuonNonFinite &info);
   Error statistics(size_t index, MuonStatistics &statistics);
+  Error traffic(MuonTraffic &traffic) const;
 
 private:
   /// Memory of the device.
@@ -42,6 +46,9 @@ private:
     }
   };
 
+  /// Without regard to other ranks.
+  Error runHere(void *stream, MuonResult *result);
+  Error waitHere(MuonResult *result);
   Error checkReady() const;
   Error checkOverlap() const;
   Error prepare();
@@ -77,6 +84,8 @@ private:
   MuonResult lastResult = {};
   std::vector<MuonNonFinite> lastNonFinite;
   std::vector<MuonStatistics> lastStatistics;
+  /// Null if the artifact is not for one rank of several.
+  std::unique_ptr<StepCollectives> collectives;
   // Last, so that the memory lives longer than what may still use it.
   std::unique_ptr<Execution> execution;
 };

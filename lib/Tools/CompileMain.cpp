@@ -13,12 +13,10 @@
 #include "mlir/IR/Remarks.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Support/Timing.h"
-#include "muon-mlir/Dialect/MuonGPU/Transforms/Schedules.h"
-#include "muon-mlir/Pipelines/Pipelines.h"
-#include "muon-mlir/Report/StepReport.h"
+#include "muon-mlir/Compile/Compile.h"
+#include "muon-mlir/Distribution/Report.h"
 #include "muon-mlir/Target/Artifact.h"
 #include "muon-mlir/Target/CpuTarget.h"
-#include "muon-mlir/Target/Passes.h"
 #include "muon-mlir/Tools/InitAll.h"
 #include "muon-mlir/Tools/ReadModule.h"
 #include "muon-mlir/Tools/Support.h"
@@ -77,6 +75,25 @@ struct Options {
           "to look for one, none for PTX alone. With --compile-to, none "
           "unless given"),
       cl::value_desc("path"), cl::init("auto"), cl::cat(category)};
+  cl::opt<std::string> grid{
+      "grid",
+      cl::desc("Axes of a grid of ranks and their sizes: one artifact for each "
+               "rank, whose number replaces {rank} in the names of files"),
+      cl::value_desc("dp=8,tp=2"), cl::cat(category)};
+  cl::opt<int64_t> rank{"rank", cl::desc("Compile for this rank alone"),
+                        cl::value_desc("number"), cl::init(-1),
+                        cl::cat(category)};
+  cl::opt<std::string> topology{
+      "topology",
+      cl::desc("Latency and bandwidth of each axis of the grid, FLOP/s and "
+               "memory of a rank (JSON)"),
+      cl::value_desc("file"), cl::cat(category)};
+  cl::opt<std::string> plan{
+      "plan",
+      cl::desc("Write what each rank would do and what it would cost, and "
+               "compile nothing: JSON if the name ends in .json, otherwise "
+               "text; - for text on standard output"),
+      cl::value_desc("file"), cl::cat(category)};
   cl::opt<std::string> remarksFilter{
       "remarks-filter",
       cl::desc("Show the remarks of the passes whose names match"),
@@ -86,6 +103,8 @@ struct Options {
 } // namespace
 
 static constexpr llvm::StringLiteral kTool = "muon-compile";
+/// Of options in messages.
+static constexpr llvm::StringLiteral kPrefix = "--";
 
 /// A number of bytes, as --scratch-limit takes it.
 static llvm::Expected<int64_t> parseBytes(StringRef text) {
@@ -140,20 +159,89 @@ static llvm::Error checkReport(const Options &options, Phase last, bool isGpu) {
   return llvm::Error::success();
 }
 
-static llvm::Error writeReport(const Options &options,
-                               const StepReport &report) {
+/// `path` with the number of the rank for {rank}.
+static std::string nameForRank(StringRef path, std::optional<int64_t> rank) {
+  std::string name = path.str();
+  if (!rank)
+    return name;
+  StringRef pattern = "{rank}";
+  std::string number = std::to_string(*rank);
+  for (size_t at = 0; (at = name.find(pattern, at)) != std::string::npos;
+       at += number.size())
+    name.replace(at, pattern.size(), number);
+  return name;
+}
+
+static llvm::Error writeReport(const Options &options, const StepReport &report,
+                               std::optional<int64_t> rank) {
   if (!options.report.getNumOccurrences())
     return llvm::Error::success();
   bool isJson = StringRef(options.report).ends_with(".json");
-  return writeFile(options.report, [&](llvm::raw_ostream &os) {
-    (isJson ? printReportJson : printReportText)(report, os);
+  return writeFile(nameForRank(options.report, rank),
+                   [&](llvm::raw_ostream &os) {
+                     (isJson ? printReportJson : printReportText)(report, os);
+                   });
+}
+
+static llvm::Error writePlan(const Options &options,
+                             const distribution::Plan &plan) {
+  bool isJson = StringRef(options.plan).ends_with(".json");
+  return writeFile(options.plan, [&](llvm::raw_ostream &os) {
+    (isJson ? distribution::printPlanJson : distribution::printPlanText)(plan,
+                                                                         os);
   });
 }
 
+/// The ranks to compile for: those of the module's grid, or the one asked for,
+/// or none if the step is not distributed.
+static llvm::Expected<SmallVector<std::optional<int64_t>>>
+getRanks(ModuleOp module, const Options &options,
+         const CompileOptions &compileOptions) {
+  llvm::Expected<int64_t> ranksOfStep =
+      countRanks(module, compileOptions, kPrefix);
+  if (!ranksOfStep)
+    return ranksOfStep.takeError();
+  int64_t count = *ranksOfStep;
+  SmallVector<std::optional<int64_t>> ranks;
+  if (count == 0) {
+    for (const cl::opt<std::string> *file : {&options.output, &options.report})
+      if (StringRef(*file).contains("{rank}"))
+        return llvm::createStringError(
+            Twine(file == &options.output ? "-o" : "--report") +
+            " has {rank} in its name, found '" + *file +
+            "'; expected a grid, of the module or by --grid");
+    ranks.push_back(std::nullopt);
+    return ranks;
+  }
+  if (compileOptions.rank) {
+    ranks.push_back(compileOptions.rank);
+    return ranks;
+  }
+  for (const cl::opt<std::string> *file : {&options.output, &options.report})
+    if (count > 1 && file->getNumOccurrences() &&
+        !StringRef(*file).contains("{rank}"))
+      return llvm::createStringError(
+          Twine(file == &options.output ? "-o" : "--report") +
+          " expected {rank} in the name of a file for each of " + Twine(count) +
+          " ranks, or --rank, found '" + *file + "'");
+  if (count > 1 && !options.output.getNumOccurrences())
+    return llvm::createStringError("-o expected a file for each of " +
+                                   Twine(count) +
+                                   " ranks, such as step.{rank}.so, or --rank");
+  for (int64_t rank = 0; rank < count; ++rank)
+    ranks.push_back(rank);
+  return ranks;
+}
+
+static int compileForRank(ModuleOp module, TimingScope &timing,
+                          const Options &options, Phase last,
+                          CompileOptions compileOptions,
+                          const CpuTarget &target, std::optional<int64_t> rank);
+
 /// Everything after the command line. Returns the exit code.
 static int compile(llvm::SourceMgr &sourceMgr, const Options &options,
-                   Phase last, const PipelineConfig &config,
-                   const StepReport &report, const CpuTarget &target) {
+                   Phase last, const CompileOptions &compileOptions,
+                   const CpuTarget &target) {
   DialectRegistry registry;
   registerCompilerDialects(registry);
   MLIRContext context(registry, MLIRContext::Threading::DISABLED);
@@ -179,35 +267,76 @@ static int compile(llvm::SourceMgr &sourceMgr, const Options &options,
   DefaultTimingManager timing;
   applyDefaultTimingManagerCLOptions(timing);
   TimingScope timingScope = timing.getRootScope();
-  PassManager pm(&context);
-  if (failed(applyPassManagerCLOptions(pm)))
-    return 1;
-  pm.enableTiming(timingScope);
-  if (options.target == "cpu")
-    buildCpuPipeline(pm, Phase::Step, last, config);
-  else
-    buildGpuPipeline(pm, Phase::Step, last, config);
-  if (failed(pm.run(*module)))
-    return 1;
-
-  if (!options.compileTo.empty()) {
-    if (llvm::Error error = writeReport(options, report))
-      return reportError(kTool, std::move(error));
-    if (llvm::Error error = writeFile(
-            options.output, [&](llvm::raw_ostream &os) { module->print(os); }))
+  if (!options.plan.empty()) {
+    distribution::Plan plan;
+    PipelineConfig config = getPipelineConfig(compileOptions);
+    config.plan = &plan;
+    PassManager pm(&context);
+    if (failed(applyPassManagerCLOptions(pm)))
+      return 1;
+    pm.enableTiming(timingScope);
+    buildPipeline(pm, compileOptions, Phase::Step, config);
+    if (failed(pm.run(*module)))
+      return 1;
+    if (llvm::Error error = writePlan(options, plan))
       return reportError(kTool, std::move(error));
     return 0;
   }
-  TimingScope codegen = timingScope.nest("Code generation");
+  auto ranks = getRanks(*module, options, compileOptions);
+  if (!ranks)
+    return reportError(kTool, ranks.takeError());
+  for (std::optional<int64_t> rank : *ranks) {
+    OwningOpRef<ModuleOp> copy = module->clone();
+    if (int code = compileForRank(*copy, timingScope, options, last,
+                                  compileOptions, target, rank))
+      return code;
+  }
+  return 0;
+}
+
+/// Compiles a module, which it uses up, for one rank or, without one, as it is.
+static int compileForRank(ModuleOp module, TimingScope &timing,
+                          const Options &options, Phase last,
+                          CompileOptions compileOptions,
+                          const CpuTarget &target,
+                          std::optional<int64_t> rank) {
+  compileOptions.rank = rank;
+  PipelineConfig config = getPipelineConfig(compileOptions);
+  StepReport report = createReport(compileOptions);
+  if (options.report.getNumOccurrences())
+    config.report = &report;
+  std::string output = nameForRank(options.output, rank);
+  std::string reportName = nameForRank(options.report, rank);
+  if (!reportName.empty() && isSameFile(reportName, output))
+    return reportError(
+        kTool, llvm::createStringError("--report and -o name the same file, '" +
+                                       output + "'"));
+  PassManager pm(module.getContext());
+  if (failed(applyPassManagerCLOptions(pm)))
+    return 1;
+  pm.enableTiming(timing);
+  buildPipeline(pm, compileOptions, last, config);
+  if (failed(pm.run(module)))
+    return 1;
+
+  if (!options.compileTo.empty()) {
+    if (llvm::Error error = writeReport(options, report, rank))
+      return reportError(kTool, std::move(error));
+    if (llvm::Error error =
+            writeFile(output, [&](llvm::raw_ostream &os) { module.print(os); }))
+      return reportError(kTool, std::move(error));
+    return 0;
+  }
+  TimingScope codegen = timing.nest("Code generation");
   bool reported = false;
   llvm::Error error =
-      replaceFile(options.output, [&](StringRef temporary) -> llvm::Error {
-        if (failed(writeArtifact(*module, target, temporary))) {
+      replaceFile(output, [&](StringRef temporary) -> llvm::Error {
+        if (failed(writeArtifact(module, target, temporary))) {
           reported = true;
           return llvm::createStringError("no artifact");
         }
         // The artifact comes last: where it is new, its report is.
-        return writeReport(options, report);
+        return writeReport(options, report, rank);
       });
   if (!error)
     return 0;
@@ -231,23 +360,21 @@ int mlir::muon::compileMain(int argc, char **argv) {
   auto fail = [](const Twine &message) {
     return reportError(kTool, llvm::createStringError(message));
   };
-  bool isGpu = options.target != "cpu";
-  std::optional<unsigned> arch = muon_gpu::parseArch(options.target);
-  if (isGpu && (!arch || *arch < 80 || !isGpuArch(options.target)))
-    return fail("unknown target '" + options.target +
-                "', expected cpu, or sm_80 or a later architecture of GPUs");
-  std::optional<Chip> chip = getChipOf(options.target);
-  if (options.chip.getNumOccurrences()) {
-    chip = findChip(options.chip);
-    auto names = llvm::map_range(
-        getChips(), [](const Chip &known) { return StringRef(known.name); });
-    if (!isGpu || !chip)
-      return fail("--chip expected " + llvm::join(names, ", ") +
-                  (isGpu ? "" : " with a GPU as target") + ", found '" +
-                  options.chip + "'");
-  }
-  if (!isGpu && options.ptxas.getNumOccurrences())
-    return fail("--ptxas expected a GPU as target, found " + options.target);
+  CompileOptions compileOptions;
+  compileOptions.target = options.target;
+  compileOptions.cpu = options.cpu;
+  auto set = [](auto &member, const auto &option) {
+    if (option.getNumOccurrences())
+      member = option.getValue();
+  };
+  set(compileOptions.ptxas, options.ptxas);
+  set(compileOptions.chip, options.chip);
+  set(compileOptions.grid, options.grid);
+  set(compileOptions.rank, options.rank);
+  set(compileOptions.topology, options.topology);
+  if (llvm::Error error = checkOptions(compileOptions, kPrefix))
+    return reportError(kTool, std::move(error));
+  bool isGpu = compileOptions.isGpu();
   Phase last = Phase::LLVM;
   if (!options.compileTo.empty()) {
     llvm::ArrayRef<PhaseInfo> phases = isGpu ? getGpuPhases() : getCpuPhases();
@@ -256,28 +383,30 @@ int mlir::muon::compileMain(int argc, char **argv) {
       return fail("unknown level '" + options.compileTo + "', expected " +
                   listPhases(phases));
     last = *phase;
-  } else if (options.output == "-") {
+  } else if (options.output == "-" && options.plan.empty()) {
     return fail("an artifact needs an output file (-o step.so); IR of a level "
                 "is printed with --compile-to");
   }
 
+  if (options.plan.getNumOccurrences())
+    for (const cl::Option *other : std::initializer_list<const cl::Option *>{
+             &options.output, &options.rank, &options.report,
+             &options.compileTo})
+      if (other->getNumOccurrences())
+        return fail("--plan plans for all ranks and compiles nothing; found it "
+                    "with -" +
+                    Twine(other->ArgStr.size() > 1 ? "-" : "") + other->ArgStr);
+  if (options.plan.getNumOccurrences() && options.plan.empty())
+    return fail("--plan expected a value");
   if (llvm::Error error = checkReport(options, last, isGpu))
     return reportError(kTool, std::move(error));
-  PipelineConfig config;
   llvm::Expected<int64_t> limit = parseBytes(options.scratchLimit);
   if (!limit)
     return reportError(kTool, limit.takeError());
-  config.scratchLimit = *limit;
-  StepReport report;
-  if (options.report.getNumOccurrences())
-    config.report = &report;
-  if (isGpu) {
-    config.arch = options.target;
-    // IR is the same on every machine, unless asked otherwise.
-    if (options.compileTo.empty() || options.ptxas.getNumOccurrences())
-      config.ptxas = options.ptxas;
-    report.device = {options.target, chip, *limit, {}};
-  }
+  compileOptions.scratchLimit = *limit;
+  // IR is the same on every machine, unless asked otherwise.
+  if (isGpu && !options.compileTo.empty() && !compileOptions.ptxas)
+    compileOptions.ptxas = "none";
   std::string reason;
   if (options.remarksFilter.getNumOccurrences() &&
       !llvm::Regex(options.remarksFilter).isValid(reason))
@@ -295,6 +424,6 @@ int mlir::muon::compileMain(int argc, char **argv) {
   llvm::SourceMgr sourceMgr;
   sourceMgr.AddNewSourceBuffer(std::move(*buffer), llvm::SMLoc());
   return runWithLargeStack([&] {
-    return compile(sourceMgr, options, last, config, report, *target);
+    return compile(sourceMgr, options, last, compileOptions, *target);
   });
 }

@@ -45,6 +45,11 @@ struct Options {
   cl::opt<std::string> config{"config",
                               cl::desc("Rules file; see docs/rules.md"),
                               cl::value_desc("rules.json"), cl::cat(category)};
+  cl::opt<std::string> grid{
+      "grid",
+      cl::desc("Axes of the ranks' grid and their sizes, for that of the rules "
+               "file or if it has none"),
+      cl::value_desc("dp=8,tp=2"), cl::cat(category)};
   cl::opt<bool> printDefaults{
       "print-default-config",
       cl::desc("Print a rules file with all defaults and exit"),
@@ -89,9 +94,14 @@ int mlir::muon::importMain(int argc, char **argv) {
                            "expected a checkpoint or a preset, found both: '" +
                            options.input + "' and --preset=" + options.preset));
 
+  if (options.grid.getNumOccurrences() && options.grid.empty())
+    return reportError(kTool, llvm::createStringError(
+                                  "--grid expected axes such as dp=8,tp=2, "
+                                  "found nothing"));
   llvm::Expected<rules::Rules> rules =
-      options.config.empty() ? llvm::Expected<rules::Rules>(rules::Rules())
-                             : rules::Rules::load(options.config);
+      options.config.empty()
+          ? rules::Rules::parse("{}", /*fileName=*/"", options.grid)
+          : rules::Rules::load(options.config, options.grid);
   if (!rules)
     return reportError(kTool, rules.takeError());
 
@@ -118,6 +128,7 @@ int mlir::muon::importMain(int argc, char **argv) {
   PassManager pm(&context);
   AssignOptimizersPassOptions assign;
   assign.rules = options.config;
+  assign.grid = options.grid;
   pm.addPass(createAssignOptimizersPass(assign));
   pm.addPass(createStackUpdatesPass());
   if (failed(pm.run(**module)))

@@ -77,6 +77,27 @@ static const std::vector<std::string> words = {"\"format\"",
                                                "\"cuda\"",
                                                "\"sm_80\"",
                                                "\"sm_90a\"",
+                                               "\"distribution\"",
+                                               "\"grid\"",
+                                               "\"rank\"",
+                                               "\"plan\"",
+                                               "\"collectives\"",
+                                               "\"reduction\"",
+                                               "\"group\"",
+                                               "\"segments\"",
+                                               "\"send\"",
+                                               "\"receive\"",
+                                               "\"table\"",
+                                               "\"from\"",
+                                               "\"of\"",
+                                               "\"block\"",
+                                               "\"sum\"",
+                                               "\"mean\"",
+                                               "\"all_reduce\"",
+                                               "\"reduce_scatter\"",
+                                               "\"all_gather\"",
+                                               "\"all_to_all\"",
+                                               "-1",
                                                "null",
                                                "true",
                                                "false",
@@ -91,6 +112,56 @@ static const std::vector<std::string> words = {"\"format\"",
                                                ":"};
 
 MUON_FUZZ_TOKENS(words)
+
+static void require(bool condition) {
+  if (!condition)
+    std::abort();
+}
+
+/// A part lies within its tensor.
+static void checkMember(const muon::Member &member,
+                        const muon::Argument &argument) {
+  const std::vector<int64_t> &shape = argument.shape;
+  if (member.kind == muon::Member::Block || member.kind == muon::Member::Run) {
+    const bool isRun = member.kind == muon::Member::Run;
+    const std::vector<int64_t> &block = isRun ? member.block : shape;
+    require(block.size() == member.of.size() &&
+            block.size() == member.offset.size());
+    int64_t all = 1;
+    for (size_t i = 0; i < block.size(); ++i) {
+      require(block[i] <= member.of[i] && member.offset[i] >= 0 &&
+              member.offset[i] <= member.of[i] - block[i]);
+      require(!__builtin_mul_overflow(all, block[i], &all));
+    }
+    const auto elements = int64_t(argument.elements);
+    require(!isRun || (member.from >= 0 && elements <= all &&
+                       member.from <= all - elements));
+  } else if (member.kind == muon::Member::Rows) {
+    require(!shape.empty() && member.begin >= 0 && member.end <= member.rows &&
+            member.end - member.begin == shape[0]);
+  }
+}
+
+/// All numbers are places and segments that there are.
+static void checkCollective(const muon::Collective &collective,
+                            const muon::Distribution &distribution) {
+  auto size = int32_t(collective.group.size());
+  require(collective.place >= 0 && collective.place < size &&
+          collective.group[size_t(collective.place)] == distribution.rank);
+  for (int32_t rank : collective.group)
+    require(rank >= 0 && rank < distribution.ranks);
+  int64_t bytes = 0;
+  for (const muon::Collective::Segment &segment : collective.segments) {
+    require(segment.elements >= 0 && segment.from >= -1 && segment.to >= -1 &&
+            segment.from < size && segment.to < size);
+    require(!__builtin_add_overflow(bytes, segment.elements, &bytes) &&
+            bytes <= INT64_MAX / 8);
+  }
+  for (const auto *operands : {&collective.send, &collective.receive})
+    for (const muon::Collective::Operand &operand : *operands)
+      for (int32_t segment : operand.segments)
+        require(segment >= 0 && size_t(segment) < collective.segments.size());
+}
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   muon::Manifest manifest;
@@ -121,5 +192,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   }
   if (slots != manifest.slots)
     std::abort();
+  for (const muon::Argument &argument : manifest.arguments)
+    if (argument.params && argument.role <= MUON_ROLE_MASTER)
+      for (const muon::Member &member : manifest.params[*argument.params])
+        checkMember(member, argument);
+  if (manifest.distribution)
+    for (const muon::Collective &collective :
+         manifest.distribution->collectives)
+      checkCollective(collective, *manifest.distribution);
   return 0;
 }

@@ -9,6 +9,7 @@
 #include "Mutate.h"
 #include "muon-mlir/Import/Rules.h"
 #include <cstdlib>
+#include <set>
 
 using namespace mlir::muon::rules;
 
@@ -39,6 +40,21 @@ static const std::vector<std::string> words = {"\"muon\"",
                                                "\"match\"",
                                                "\"group\"",
                                                "\"optimizer\"",
+                                               "\"grid\"",
+                                               "\"sharding\"",
+                                               "\"unreduced\"",
+                                               "\"strategy\"",
+                                               "\"axes\"",
+                                               "\"reduction\"",
+                                               "\"dp\"",
+                                               "\"tp\"",
+                                               "\"fsdp\"",
+                                               "{\"dp\": 2, \"tp\": 3}",
+                                               "[[\"tp\"], []]",
+                                               "\"mean\"",
+                                               "\"sum\"",
+                                               "\"own\"",
+                                               "\"distributed_gram\"",
                                                "\"heavy_ball\"",
                                                "\"ema\"",
                                                "\"none\"",
@@ -107,6 +123,20 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
       if (param->optimizer == OptimizerKind::Muon &&
           param->muon.schedule.coefficients().empty())
         std::abort();
+      if (!param->placement)
+        continue;
+      if (param->placement->splitAxes.size() != shape.size())
+        std::abort();
+      std::set<int64_t> used;
+      auto use = [&](llvm::ArrayRef<int64_t> axes) {
+        for (int64_t axis : axes)
+          if (axis < 0 || size_t(axis) >= rules->getGrid().size() ||
+              !used.insert(axis).second)
+            std::abort();
+      };
+      for (const auto &axes : param->placement->splitAxes)
+        use(axes);
+      use(param->placement->unreducedAxes);
     }
   for (unsigned rule : rules->getUnmatchedRules())
     if (rule >= rules->getNumRules())

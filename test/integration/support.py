@@ -98,11 +98,12 @@ class StepTestCase(unittest.TestCase):
 
     def check_steps(self, artifact: Artifact, params: Tensors,
                     scalars: Sequence[Mapping] = THREE_STEPS,
-                    kinds: Optional[Mapping[str, str]] = None) -> Outputs:
+                    kinds: Optional[Mapping[str, str]] = None,
+                    in_order: bool = False) -> Outputs:
         """Run steps from the initial state and compare each, and the whole."""
         plan = artifact.plan
         scalars = [applicable(plan, given) for given in scalars]
-        comparison = Comparison(plan)
+        comparison = Comparison(plan, in_order)
         start = dict(params), init_state(plan, params)
         current, state, grads = *start, []
         for number, given in enumerate(scalars, 1):

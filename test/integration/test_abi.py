@@ -64,7 +64,9 @@ class HostApi(ctypes.Structure):
                 ("symmetric_product", SYMMETRIC_PRODUCT),
                 ("commuting_product", COMMUTING_PRODUCT),
                 ("symmetric_apply", SYMMETRIC_APPLY),
-                ("parallel_for", PARALLEL_FOR), ("launch", _pointer)]
+                ("parallel_for", PARALLEL_FOR), ("launch", _pointer),
+                ("collective_start", _pointer),
+                ("collective_wait", _pointer)]
 
 
 class Guarded:
@@ -218,11 +220,11 @@ class Host:
         self.guarded_call("parallel_for", context, run)
 
     def table(self, arena: Guarded) -> HostApi:
-        return HostApi(3, ctypes.sizeof(HostApi), self.context, arena.address,
+        return HostApi(4, ctypes.sizeof(HostApi), self.context, arena.address,
                        SYMMETRIC_PRODUCT(self.symmetric_product),
                        COMMUTING_PRODUCT(self.commuting_product),
                        SYMMETRIC_APPLY(self.symmetric_apply),
-                       PARALLEL_FOR(self.parallel_for), None)
+                       PARALLEL_FOR(self.parallel_for), None, None, None)
 
 
 class Abi(StepTestCase):
@@ -335,7 +337,7 @@ class Abi(StepTestCase):
         library, manifest, step = self.load(artifact)
         self.assertEqual((manifest["format"], manifest["version"],
                           manifest["host_api"], manifest["target"]),
-                         ("muon-artifact", 1, 3, "cpu"))
+                         ("muon-artifact", 1, 4, "cpu"))
         self.assertEqual(manifest["frozen"], ["ids"])
 
         plan = artifact.plan

@@ -47,9 +47,9 @@ class GpuArtifact(Artifact):
                          ("--target=sm_80", "--ptxas=none", *options))
         self.seed = seed
 
-    def command(self, *arguments) -> list:
-        return [*super().command(*arguments), "--device",
-                f"sim:seed={self.seed}"]
+    @property
+    def device(self) -> list[str]:
+        return ["--device", f"sim:seed={self.seed}"]
 
     def level(self, name: str) -> str:
         return call("muon-compile", self._step, "--target=sm_80",

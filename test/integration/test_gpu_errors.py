@@ -169,7 +169,14 @@ class TensorInfo(ctypes.Structure):
                 ("name", ctypes.c_char_p), ("key", ctypes.c_char_p),
                 ("rank", ctypes.c_size_t),
                 ("shape", ctypes.POINTER(ctypes.c_int64)),
-                ("elements", ctypes.c_uint64), ("bytes", ctypes.c_uint64)]
+                ("elements", ctypes.c_uint64), ("bytes", ctypes.c_uint64),
+                ("part", ctypes.c_int32), ("tensor", ctypes.c_char_p),
+                ("logical_key", ctypes.c_char_p),
+                ("logical_rank", ctypes.c_size_t),
+                ("logical_shape", ctypes.POINTER(ctypes.c_int64)),
+                ("offset", ctypes.POINTER(ctypes.c_int64)),
+                ("from", ctypes.c_int64),
+                ("block", ctypes.POINTER(ctypes.c_int64))]
 
 
 ROLE_GRADIENT, ROLE_LR, OUT_OF_MEMORY, INVALID = 1, 7, 5, 1

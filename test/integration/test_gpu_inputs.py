@@ -34,7 +34,8 @@ class Inputs(GpuTestCase):
     def check_inputs(self, compute: str, numbers: Sequence[int],
                      shapes: Sequence[tuple], per_rule: int = 1,
                      wanted: Sequence[str] = HARD,
-                     dtypes: Sequence[str] = ("F32", "F16")) -> None:
+                     dtypes: Sequence[str] = ("F32", "F16"),
+                     in_order: bool = False) -> None:
         tensors: dict = {}
         kinds: dict = {}
         for turn, i in enumerate(numbers):
@@ -50,7 +51,7 @@ class Inputs(GpuTestCase):
                                   [k for k in wanted if k in allowed])
         artifact = self.gpu(tensors, {"rules": [grid.form_rule(compute, i)
                                                 for i in numbers]})
-        first = self.check_steps(artifact, tensors, [SCALARS], kinds)
+        first = self.check_steps(artifact, tensors, [SCALARS], kinds, in_order)
         grads = gradients_for(artifact.plan, tensors, 1, kinds)
         for seed in (2, 3):
             artifact.seed = seed
@@ -94,17 +95,22 @@ class Inputs(GpuTestCase):
                     "rules": [grid.form_rule(compute, i)]}, compute)
                 self.check_steps(artifact, tensors, THREE_STEPS[:2], kinds)
 
+    NARROW = (("f32", ((1, 1000), (1000, 1))), ("tf32", ((2000, 2), (1, 1000))),
+              ("bf16", ((2, 2000), (1000, 1))), ("f16", ((1000, 1), (2, 2000))))
+
     def test_long_and_narrow(self):
-        # f32, where one huge entry leaves nothing of a sum of squares. In f16
-        # it would leave a hundred-thousandth, and of that NumPy's sums, which
-        # are of many parts, lose less than one number after another does.
-        for compute, shapes in (("f32", ((1, 1000), (1000, 1))),
-                                ("tf32", ((2000, 2), (1, 1000))),
-                                ("bf16", ((2, 2000), (1000, 1))),
-                                ("f16", ((1000, 1), (2, 2000)))):
+        for compute, shapes in self.NARROW:
             with self.subTest(compute=compute):
                 self.check_inputs(compute, (2, 8), shapes, 1,
                                   ("decay7", "huge"), ("F32", "BF16"))
+
+    def test_one_huge_entry_in_f16(self):
+        """Its square leaves a hundred-thousandth of the sum to the others, and
+        f32 added in order loses that: in f32, it is all of the error."""
+        for compute, shapes in self.NARROW:
+            with self.subTest(compute=compute):
+                self.check_inputs(compute, (2, 8), shapes, 1, ("huge",),
+                                  ("F16", "F16"), compute == "f32")
 
     def test_several_tiles(self):
         for compute, i, shape in (("tf32", 2, (129, 257)),

@@ -890,6 +890,222 @@ class BlockWork(KernelTestCase):
         self.run_program()
 
 
+class Rearrangement(KernelTestCase):
+    """Copies of what ranks exchange: bits stay as they are."""
+
+    KINDS = ("f32", "bf16", "f16")
+
+    def matrices(self, kind: str, key, shape) -> Buffer:
+        return self.program.buffer(
+            kind, shape, rng_for(kind, *key).standard_normal(shape))
+
+    def check_triangles(self, kind: str) -> None:
+        """Rows from the diagonal on, one after the other; and back, whatever
+        the other half was. 300 columns are more than a block has threads."""
+        for batch, size in (*((b, s) for b in (1, 3)
+                              for s in (1, 2, 3, 16, 33)), (2, 300)):
+            key, upper = ("triangle", batch, size), np.triu_indices(size)
+            count, make = size * (size + 1) // 2, self.program.buffer
+            x = self.matrices(kind, key, (batch, size, size))
+            packed = make(kind, (batch, 1, count))
+            self.program.add(f"muon.pack_triangle {operands(x=x, out=packed)}")
+            values = self.program.stored(x)
+            self.expect(packed, values[:, None, upper[0], upper[1]],
+                        what=f"pack, {key}")
+            t = self.matrices(kind, ("packed", *key), (batch, 1, count))
+            out = make(kind, (batch, size, size))
+            self.program.add(f"muon.unpack_triangle {operands(x=t, out=out)}")
+            whole = np.zeros((batch, size, size))
+            whole[:, upper[0], upper[1]] = self.program.stored(t)[:, 0]
+            self.expect(out, whole + np.triu(whole, 1).transpose(0, 2, 1),
+                        what=f"unpack, {key}")
+        self.run_program()
+
+    def test_triangles_f32(self):
+        self.check_triangles("f32")
+
+    def test_triangles_bf16(self):
+        self.check_triangles("bf16")
+
+    def test_triangles_f16(self):
+        self.check_triangles("f16")
+
+    def test_triangles_under_a_condition(self):
+        for is_set in (True, False):
+            flag = self.program.buffer("i1", (), is_set)
+            key, upper = ("condition", is_set), np.triu_indices(5)
+            x = self.matrices("f32", key, (2, 5, 5))
+            packed = self.program.buffer("f32", (2, 1, 15))
+            self.program.launch(
+                f"muon.pack_triangle {operands(x=x, out=packed)}", when=flag)
+            t = self.matrices("bf16", key, (2, 1, 6))
+            out = self.program.buffer("bf16", (2, 3, 3))
+            self.program.launch(
+                f"muon.unpack_triangle {operands(x=t, out=out)}", when=flag)
+            if is_set:
+                self.expect(packed, self.program.stored(
+                    x)[:, None, upper[0], upper[1]], what="pack")
+                a, b, c, d, e, f = self.program.stored(t)[:, 0].T
+                self.expect(out, np.array([[a, b, c], [b, d, e], [c, e, f]])
+                            .transpose(2, 0, 1), what="unpack")
+        self.run_program()
+
+    def test_place(self):
+        """Zeros, but for runs: in any order, close or not, or none."""
+        for sizes, runs, length in (
+                ((4,), ((0, 0, 4),), 4), ((), (), 7),
+                ((2,), ((0, 3, 2),), 5),
+                ((2, 4), ((0, 3, 2), (1, 0, 1)), 5),
+                ((6, 3, 9), ((1, 9, 4), (0, 0, 3), (2, 3, 5)), 15),
+                ((700, 900), ((20, 1300, 600), (1, 5, 899)), 2000)):
+            key, make = ("place", sizes, runs), self.program.buffer
+            values = [make("f64", (n,), rng_for(i, *key).standard_normal(n))
+                      for i, n in enumerate(sizes)]
+            out = make("f64", (length,))
+            start, to, counts = (
+                "array<i64" + (": " if runs else "")
+                + ", ".join(str(run[i]) for run in runs) + ">"
+                for i in range(3))
+            self.program.add(
+                f"muon.place {operands(value=values, out=out)} "
+                f"{{from = {start}, to = {to}, counts = {counts}}}")
+            wanted = np.zeros(length)
+            for value, (at, place, count) in zip(values, runs):
+                wanted[place:place + count] = value.values[at:at + count]
+            self.expect(out, wanted, what=f"{key}")
+        # Two runs of one list.
+        twice = make("f64", (4,), rng_for("twice").standard_normal(4))
+        out = make("f64", (6,))
+        self.program.add(
+            f"muon.place {operands(value=(twice, twice), out=out)} "
+            "{from = array<i64: 2, 0>, to = array<i64: 1, 4>, "
+            "counts = array<i64: 2, 2>}")
+        a, b, c, d = twice.values
+        self.expect(out, [0, c, d, 0, a, b], what="twice")
+        self.run_program()
+
+    BLOCKS = {  # shape of a matrix: rows, columns, and where each block starts
+        "columns": ((4, 5), ((4, 3, 0, 0), (4, 2, 0, 3))),
+        "odd columns": ((3, 13), ((3, 1, 0, 0), (3, 5, 0, 1), (3, 7, 0, 6))),
+        "wide columns": ((8, 24), ((8, 16, 0, 0), (8, 8, 0, 16))),
+        "rows": ((5, 7), ((2, 7, 0, 0), (3, 7, 2, 0))),
+        "both": ((5, 7), ((3, 4, 0, 0), (3, 3, 0, 4), (2, 4, 3, 0),
+                          (2, 3, 3, 4))),
+        "not in order": ((6, 9), ((2, 9, 4, 0), (4, 4, 0, 5), (4, 5, 0, 0))),
+        "large": ((70, 301), ((35, 301, 35, 0), (35, 150, 0, 0),
+                              (35, 151, 0, 150)))}
+    PARTS = {  # that do not cover the matrix
+        "a part": ((4, 5), ((2, 3, 1, 2),)),
+        "parts": ((6, 9), ((3, 4, 3, 5), (1, 9, 0, 0)))}
+
+    def check_blocks(self, kind: str, operation: str, cases) -> None:
+        for name, ((rows, cols), blocks) in cases.items():
+            area = sum(m * n for m, n, *_ in blocks)
+            lists = [", ".join(str(block[i]) for block in blocks)
+                     for i in range(4)]
+            attributes = ", ".join(
+                f"{attribute} = array<i64: {values}>" for attribute, values
+                in zip(("rows", "cols", "row_offsets", "col_offsets"), lists))
+            for batch in (1, 3):
+                key = (operation, name, batch)
+                shape, flat = (batch, rows, cols), (batch, 1, area)
+                is_assemble = operation == "assemble"
+                if is_assemble:
+                    source = self.matrices(kind, key, flat)
+                    out = self.program.buffer(kind, shape)
+                    groups = operands(blocks=source, out=out)
+                else:
+                    source = self.matrices(kind, key, shape)
+                    out = self.program.buffer(kind, flat)
+                    groups = operands(x=source, blocks=out)
+                self.program.add(f"muon.{operation} {groups} {{{attributes}}}")
+                values = self.program.stored(source)
+                wanted, at = np.full(out.shape, np.nan), 0
+                for m, n, row, col in blocks:
+                    part = np.s_[:, row:row + m, col:col + n]
+                    run = np.s_[:, 0, at:at + m * n]
+                    if is_assemble:
+                        wanted[part] = values[run].reshape(batch, m, n)
+                    else:
+                        wanted[run] = values[part].reshape(batch, m * n)
+                    at += m * n
+                self.expect(out, wanted, what=f"{key}")
+        self.run_program()
+
+    def test_assemble_f32(self):
+        self.check_blocks("f32", "assemble", self.BLOCKS)
+
+    def test_assemble_bf16(self):
+        self.check_blocks("bf16", "assemble", self.BLOCKS)
+
+    def test_assemble_f16(self):
+        self.check_blocks("f16", "assemble", self.BLOCKS)
+
+    def test_divide_f32(self):
+        self.check_blocks("f32", "divide", {**self.BLOCKS, **self.PARTS})
+
+    def test_divide_bf16(self):
+        self.check_blocks("bf16", "divide", {**self.BLOCKS, **self.PARTS})
+
+    def test_divide_f16(self):
+        self.check_blocks("f16", "divide", {**self.BLOCKS, **self.PARTS})
+
+    def test_padded_matrices(self):
+        """Matrices that products have rows of 16 bytes for: blocks go to and
+        from them in place, triangles by way of others."""
+        b = self.matrices("f32", ("blocks",), (2, 1, 39))
+        gram = self.program.buffer("f32", (2, 3, 3))
+        columns = ("rows = array<i64: 3, 3>, cols = array<i64: 8, 5>, "
+                   "row_offsets = array<i64: 0, 0>, "
+                   "col_offsets = array<i64: 0, 8>")
+        self.program.add(
+            "%x = memref.alloc() : memref<2x3x13xf32>\n"
+            f"muon.assemble {operands(blocks=b)} "
+            f"out(%x : memref<2x3x13xf32>) {{{columns}}}\n"
+            "muon.symmetric_product x(%x : memref<2x3x13xf32>) "
+            f"{operands(out=gram)} {{side = #muon.side<left>}}")
+        values = self.program.stored(b)[:, 0]
+        X = np.concatenate([values[:, :24].reshape(2, 3, 8),
+                            values[:, 24:].reshape(2, 3, 5)], 2)
+        G = X @ X.transpose(0, 2, 1)
+        x32 = X.astype(np.float32)
+        self.expect(gram, G, x32 @ x32.transpose(0, 2, 1), what="assembled")
+
+        t = self.matrices("f32", ("triangle",), (2, 1, 6))
+        blocks = self.program.buffer("f32", (2, 1, 39))
+        packed = self.program.buffer("f32", (2, 1, 6))
+        self.program.add(
+            "%s = memref.alloc() : memref<2x3x3xf32>\n"
+            "%y = memref.alloc() : memref<2x3x13xf32>\n"
+            "%p = memref.alloc() : memref<2x3x3xf32>\n"
+            f"muon.unpack_triangle {operands(x=t)} "
+            "out(%s : memref<2x3x3xf32>)\n"
+            "muon.symmetric_apply s(%s : memref<2x3x3xf32>) "
+            "x(%x : memref<2x3x13xf32>) out(%y : memref<2x3x13xf32>) "
+            "{side = #muon.side<left>}\n"
+            f"muon.divide x(%y : memref<2x3x13xf32>) "
+            f"{operands(blocks=blocks)} {{{columns}}}\n"
+            "muon.symmetric_product x(%y : memref<2x3x13xf32>) "
+            "out(%p : memref<2x3x3xf32>) {side = #muon.side<left>}\n"
+            "muon.pack_triangle x(%p : memref<2x3x3xf32>) "
+            f"{operands(out=packed)}")
+        upper = np.triu_indices(3)
+        S = np.zeros((2, 3, 3))
+        S[:, upper[0], upper[1]] = self.program.stored(t)[:, 0]
+        S += np.triu(S, 1).transpose(0, 2, 1)
+        for type_, results in ((np.float64, []), (np.float32, [])):
+            Y = S.astype(type_) @ X.astype(type_)
+            P = Y @ Y.transpose(0, 2, 1)
+            results += [np.concatenate([Y[:, :, :8].reshape(2, 1, 24),
+                                        Y[:, :, 8:].reshape(2, 1, 15)], 2),
+                        P[:, None, upper[0], upper[1]]]
+            if type_ is np.float64:
+                exact = results
+        self.expect(blocks, exact[0], results[0], what="divided")
+        self.expect(packed, exact[1], results[1], what="packed")
+        self.run_program()
+
+
 class SelfCheck(KernelTestCase):
     """These tests notice what they are there for."""
 

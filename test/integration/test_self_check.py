@@ -296,9 +296,9 @@ class RoundedTwice(Arithmetic):
 class OtherType(Arithmetic):
     """Near enough to look right: f16 for bf16 and the reverse."""
 
-    def __init__(self, compute, dtype):
+    def __init__(self, compute, dtype, *how):
         super().__init__({"bf16": "f16", "f16": "bf16", "tf32": "f32",
-                          "f32": "tf32"}[compute], dtype)
+                          "f32": "tf32"}[compute], dtype, *how)
 
 
 class FormsSelfCheck(unittest.TestCase):

@@ -128,13 +128,16 @@ class Artifact:
     """A compiled step in `folder`, with everything it was made from."""
 
     default_compute = "f32"
+    # Options of muon-run.
+    device: Sequence[str] = ()
 
     def __init__(self, folder: Path, tensors: Tensors,
                  rules: Optional[Mapping] = None,
                  compile_options: Sequence[str] = ("--target=cpu",)):
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._rules, self._tensors = rules or {}, dict(tensors)
+        self._rules, self.tensors = rules or {}, dict(tensors)
+        self.compile_options = compile_options
         model = self.folder / "model.safetensors"
         safetensors_io.save(model, tensors)
         arguments: list = [model]
@@ -150,7 +153,7 @@ class Artifact:
     @cached_property
     def plan(self) -> Plan:
         """The rules, read independently, with the compiler's choices."""
-        return _with_chosen_forms(resolve(self._rules, self._tensors),
+        return _with_chosen_forms(resolve(self._rules, self.tensors),
                                   self._step, self.default_compute)
 
     def command(self, params: Tensors, grads: Tensors,
@@ -165,7 +168,7 @@ class Artifact:
             path = self.folder / f"{role}.safetensors"
             safetensors_io.save(path, tensors)
             arguments += [f"--{role}", path]
-        return arguments + scalar_arguments(scalars)
+        return [*arguments, *scalar_arguments(scalars), *self.device]
 
     def run(self, params: Tensors, grads: Tensors, state: Optional[Tensors],
             scalars: Mapping, extra: Sequence[str] = ()) -> Outputs:

@@ -139,10 +139,13 @@ class _Arithmetic:
     An f32 array holds numbers of the type: what is stored is rounded once,
     and tf32 rounds what it multiplies instead. 2^power keeps m x m matrices
     within the range of f16. It is exact, and so only moves the subnormals.
+    `in_order` adds up products one after the other where NumPy adds partial
+    sums: after one huge number, single small ones leave no trace in f32.
     """
 
-    def __init__(self, compute: str, dtype):
+    def __init__(self, compute: str, dtype, in_order: bool = False):
         self.t = np.dtype(dtype).type
+        self.in_order = in_order
         single = self.t is np.float32
         self.stored = compute if single and compute != "tf32" else "f32"
         self.multiplied = "tf32" if single and compute == "tf32" else "f32"
@@ -161,8 +164,14 @@ class _Arithmetic:
         return self._round(both, self.stored, self.power)
 
     def multiply(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        return (self._round(a, self.multiplied)
-                @ self._round(b, self.multiplied))
+        a, b = (self._round(x, self.multiplied) for x in (a, b))
+        if not self.in_order:
+            return a @ b
+        total = np.zeros((a.shape[0], b.shape[1]), self.t)
+        for column, row in zip(a.T.astype(np.float64), b.astype(np.float64)):
+            # Exact up to here for f32: one rounding for product and sum.
+            total = (total + np.multiply.outer(column, row)).astype(self.t)
+        return total
 
 
 def segments(steps: int, restarts: Optional[Sequence[int]]
@@ -217,7 +226,7 @@ def _segment(op: _Arithmetic, X: np.ndarray, triples: Sequence[Triple],
 
 def _iterate(U: np.ndarray, triples: Sequence[Triple], safety: float,
              eps: float, variant: int, compute: str,
-             restarts: Optional[Sequence[int]]) -> np.ndarray:
+             restarts: Optional[Sequence[int]], in_order: bool) -> np.ndarray:
     """orthogonalize for one (m x n) matrix, m <= n, in U's own precision.
 
     The power of two that keeps squares in range is exact, so that it does not
@@ -235,7 +244,7 @@ def _iterate(U: np.ndarray, triples: Sequence[Triple], safety: float,
     rounds U as 0 does, with another order of sums.
     """
     t = U.dtype.type
-    op = _Arithmetic(compute, t)
+    op = _Arithmetic(compute, t, in_order)
     narrow = t is np.float32 and compute != "f32"
     peak = np.max(np.abs(U), initial=0)
     if peak == 0:
@@ -278,20 +287,24 @@ def _iterate(U: np.ndarray, triples: Sequence[Triple], safety: float,
 def orthogonalize(U: np.ndarray, schedule: Union[str, Sequence[Triple]],
                   steps: int = 5, safety: float = 1.0, eps: float = 0.0,
                   variant: int = 0, compute: str = "f32",
-                  restarts: Optional[Sequence[int]] = None) -> np.ndarray:
-    """Newton-Schulz on every matrix of U (... x r x c), on its short side.
+                  restarts: Optional[Sequence[int]] = None,
+                  in_order: bool = False, side: str = "short") -> np.ndarray:
+    """Newton-Schulz on every matrix of U (... x r x c), on its short side, or
+    on that of its rows or columns.
 
     With singular values s_i of U / (safety |U|_F + eps), the result has the
     same singular vectors and the values p_T(...p_1(s_i)), p_t(s) = a s + b s^3
-    + c s^5. `compute` and `restarts`, the steps before which the Gram form
-    returns to X (None: direct form), change no value but by rounding.
+    + c s^5. `compute`, `restarts`, the steps before which the Gram form
+    returns to X (None: direct form), `in_order`, the order of sums in products
+    (_Arithmetic), and `side` change no value but by rounding.
     """
     triples = coefficients(schedule, steps)
     flat = U.reshape((-1,) + U.shape[-2:])
     out = np.empty_like(flat)
-    how = (triples, safety, eps, variant, compute, restarts)
+    how = (triples, safety, eps, variant, compute, restarts, in_order)
     for i, matrix in enumerate(flat):
-        if matrix.shape[0] <= matrix.shape[1]:
+        if side == "rows" or (side == "short"
+                              and matrix.shape[0] <= matrix.shape[1]):
             out[i] = _iterate(matrix, *how)
         else:
             out[i] = _iterate(matrix.T, *how).T
@@ -371,7 +384,8 @@ def _blocks(options: Muon, shape: tuple[int, ...]) -> list[slice]:
     return [slice(end - rows, end) for end, rows in zip(ends, options.split)]
 
 
-def muon_step(options: Muon, W, G, M, lr, weight_decay, beta, variant=0):
+def muon_step(options: Muon, W, G, M, lr, weight_decay, beta, variant=0,
+              in_order=False):
     """(new W, new M, update) of one tensor, all in W's precision."""
     t = W.dtype.type
     M, U = momentum_update(options.momentum_form, options.nesterov, M, G, beta)
@@ -381,7 +395,7 @@ def muon_step(options: Muon, W, G, M, lr, weight_decay, beta, variant=0):
     for rows in _blocks(options, W.shape):
         O = orthogonalize(U[rows], options.schedule, options.steps,
                           options.safety, options.eps, variant, compute,
-                          restarts)
+                          restarts, in_order, options.side)
         s = scale_factor(options.scale, *O.shape[-2:], options.transposed)
         update[rows] = lr * t(options.lr_multiplier * s) * O
     return (t(1) - lr * weight_decay) * W - update, M, update
@@ -404,7 +418,8 @@ def step(plan: Plan, params: Mapping[str, Tensor], grads: Mapping[str, Tensor],
          state: Mapping[str, Tensor], *, lr: Scalar,
          weight_decay: Scalar = None, momentum: Scalar = None,
          clip: Optional[float] = None, dtype=np.float64, variant: int = 0,
-         only: Optional[Container[str]] = None) -> StepResult:
+         in_order: bool = False, only: Optional[Container[str]] = None
+         ) -> StepResult:
     """One step of the whole model, or of its parameters that are in `only`.
 
     Inputs are not modified.
@@ -454,7 +469,7 @@ def step(plan: Plan, params: Mapping[str, Tensor], grads: Mapping[str, Tensor],
             beta = _scalar(momentum, p.group, options.momentum, dtype)
             M = state[f"{name}.momentum"].values(dtype)
             W, M, update = muon_step(options, W, G, M, rate, decay, beta,
-                                     variant)
+                                     variant, in_order)
             new = {"momentum": M}
         else:
             m = state[f"{name}.exp_avg"].values(dtype)

@@ -38,6 +38,8 @@ class Muon:
     compute: str = "auto"
     iteration: str = "auto"
     restarts: Optional[tuple[int, ...]] = None  # None: the compiler's choice
+    # Short, rows or columns; no key of the rules file: ranks decide it.
+    side: str = "short"
     scale: Union[str, float] = "match_rms_adamw"
     lr_multiplier: float = 1.0
     transposed: bool = False
@@ -111,7 +113,7 @@ def _default_optimizer(name: str, tensor: Tensor) -> str:
 def resolve(config: Mapping, tensors: Mapping[str, Tensor]) -> Plan:
     """The plan of a checkpoint under a rules file; the first match wins."""
     known = {"muon", "adamw", "clip_global_norm", "skip_nonfinite",
-             "grad_type", "state_type", "rules"}
+             "grad_type", "state_type", "grid", "sharding", "unreduced", "rules"}
     if unknown := set(config) - known:
         raise KeyError(f"unknown keys {sorted(unknown)}")
     parameters = {}
@@ -121,7 +123,9 @@ def resolve(config: Mapping, tensors: Mapping[str, Tensor]) -> Plan:
         number, rule = next(((i, dict(r)) for i, r
                              in enumerate(config.get("rules", ()))
                              if re.search(r["match"], name)), (None, {}))
-        rule.pop("match", None)
+        # How ranks share the work changes no definition.
+        for key in ("match", "sharding", "unreduced", "strategy"):
+            rule.pop(key, None)
         kind = rule.pop("optimizer", None) or _default_optimizer(name, tensor)
         # A group has one default of each scalar; a rule with another default
         # and no name for its group gets a group of its own.

@@ -67,3 +67,10 @@ def load(path: str | os.PathLike) -> dict[str, Tensor]:
         bits = np.frombuffer(data[begin:end], dtype).reshape(shape)
         tensors[name] = Tensor(entry["dtype"], bits)
     return tensors
+
+
+def metadata(path: str | os.PathLike) -> dict[str, str]:
+    """What a file says about itself, beside its tensors."""
+    with open(path, "rb") as file:
+        (length,) = struct.unpack("<Q", file.read(8))
+        return json.loads(file.read(length)).get("__metadata__", {})

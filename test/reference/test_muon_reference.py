@@ -21,9 +21,9 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import numpy as np
 
 import safetensors_io
-from muon_reference import (SCHEDULES, STAND_IN, coefficients, init_state,
-                            momentum_update, orthogonalize, scale_factor,
-                            segments, step)
+from muon_reference import (SCHEDULES, STAND_IN, _Arithmetic, coefficients,
+                            init_state, momentum_update, orthogonalize,
+                            scale_factor, segments, step)
 from rules import AdamW, Muon, resolve
 from storage import (COMPUTE, Tensor, bf16_bits, bf16_values, rounded,
                      spacing)
@@ -184,6 +184,33 @@ class Orthogonalize(unittest.TestCase):
             for S in single:
                 self.assertEqual(S.dtype, np.float32)
                 np.testing.assert_allclose(S, plain[0], atol=1e-4)
+
+    def test_order_of_sums(self):
+        for shape in self.SHAPES:
+            G = gaussian(2, *shape)
+            np.testing.assert_allclose(
+                orthogonalize(G, "you", in_order=True),
+                orthogonalize(G, "you"), atol=1e-12)
+        # 10^8 and its successor in f32 are 8 apart. What comes before it
+        # counts, what comes after is lost one by one.
+        row = np.ones((1, 1000), np.float32)
+        for at, expected in ((0, 1e8), (500, 1e8 + 496), (999, 1e8 + 1000)):
+            X = row.copy()
+            X[0, at] = 1e4
+            total = _Arithmetic("f32", np.float32, True).multiply(X, X.T)
+            self.assertEqual(total.dtype, np.float32)
+            self.assertEqual(total.item(), expected)
+
+    def test_products_are_fused(self):
+        """One rounding for a product and its sum, as in the kernels."""
+        third = np.float32(1 / 3)
+        square = np.float32(float(third) ** 2)
+        found = _Arithmetic("f32", np.float32, True).multiply(
+            np.array([[square, third]]), np.array([[1], [-third]], np.float32))
+        # What rounding the square left out.
+        error = float(square) - float(third) ** 2
+        self.assertNotEqual(error, 0)
+        self.assertEqual(found.item(), error)
 
     def test_singular_values_near_one(self):
         s = np.linalg.svd(orthogonalize(gaussian(5, 20, 60), "keller_jordan"),

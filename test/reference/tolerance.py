@@ -17,6 +17,11 @@ result is only a little too far off, more of them are asked before it is
 refused), the second term is a floor, and the last, u = 2^-23, is what storing
 the result in f32 costs anyway. It matters only where the weight is much larger
 than its update.
+
+Sums of a thousand terms after a huge one are the exception: added in order,
+as a GPU does, f32 loses what NumPy's many partial sums keep. With `in_order`
+the plain evaluations add that way, too.
+
 A plain model that is itself off by more than a quarter of the update measures
 nothing, and is an error of the test.
 
@@ -140,8 +145,9 @@ class _Row:
 class Comparison:
     """Collects steps of an implementation under test, then judges them."""
 
-    def __init__(self, plan: Plan):
+    def __init__(self, plan: Plan, in_order: bool = False):
         self.plan = plan
+        self._plain = {"dtype": np.float32, "in_order": in_order}
         self.steps = 0
         self.mistakes: list[str] = []
         self._records: dict[tuple[str, int], list[_Row]] = {}  # by matrix
@@ -155,8 +161,8 @@ class Comparison:
         """Compare one step, from its own inputs; returns the reference."""
         self.steps += 1
         exact = step(self.plan, params, grads, state, **scalars)
-        plains = [step(self.plan, params, grads, state, dtype=np.float32,
-                       variant=v, **scalars)
+        plains = [step(self.plan, params, grads, state, variant=v,
+                       **self._plain, **scalars)
                   for v in PLAIN_VARIANTS]
         self._structure(exact, out_params, out_state)
         if self.mistakes:
@@ -279,7 +285,7 @@ class Comparison:
             exact, *plains = (
                 step(self.plan, params, grads, state, only=names, **how,
                      **scalars)
-                for how in [{}] + [{"dtype": np.float32, "variant": v}
+                for how in [{}] + [{**self._plain, "variant": v}
                                    for v in MORE_VARIANTS])
             for (key, i), rows in self._records.items():
                 if self._owner[key] in names:

@@ -38,6 +38,25 @@ def ConvertMuonToLinalgPass : Pass<"convert-muon-to-linalg"> {
     "::mlir::muon::MuonDialect", "::mlir::scf::SCFDialect"];
 }
 
+def LowerCollectivesPass : Pass<"muon-lower-collectives", "::mlir::ModuleOp"> {
+  let summary = "turn collectives on buffers into calls of the runtime";
+  let description = [{
+    Every collective becomes a call that starts it and one that waits for its
+    end; the second takes the place of the muon.wait that has the same handle,
+    if there is one. What the runtime has to know otherwise becomes an entry of
+    the module's `muon.collectives`, and from there of the manifest.
+
+    ```mlir
+    muon.all_gather value(%w : memref<48x16xf32>) out(%o : memref<48x16xf32>) …
+    // becomes
+    muon.start_collective 0(%w, %o) : memref<48x16xf32>, memref<48x16xf32>
+    muon.wait_collective 0
+    ```
+  }];
+  let dependentDialects = ["::mlir::muon::MuonDialect",
+                           "::mlir::shard::ShardDialect"];
+}
+
 def ConvertMuonToMuonGPUPass : Pass<"convert-muon-to-muon-gpu"> {
   let summary = "turn muon operations on buffers into work of a GPU";
   let description = [{

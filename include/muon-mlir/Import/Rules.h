@@ -15,6 +15,7 @@
 #define MUON_MLIR_IMPORT_RULES_H
 
 #include "muon-mlir/Dialect/Muon/Schedules.h"
+#include "muon-mlir/Distribution/Placement.h"
 #include "muon-mlir/Import/NamePattern.h"
 
 #include "llvm/ADT/ArrayRef.h"
@@ -117,6 +118,19 @@ struct StepConfig {
   bool operator==(const StepConfig &other) const;
 };
 
+/// What the file says about how ranks have tensors. Axes are indices into the
+/// grid's; what is absent follows from their names.
+struct PlacementConfig {
+  using AxisLists = llvm::SmallVector<llvm::SmallVector<int64_t>>;
+  /// For each dimension the axes that it is split along.
+  std::optional<AxisLists> sharding;
+  /// Empty if gradients are summed already.
+  std::optional<llvm::SmallVector<int64_t>> unreduced;
+  bool isMean = true;
+
+  bool operator==(const PlacementConfig &other) const;
+};
+
 /// What becomes of one tensor.
 struct ResolvedParam {
   OptimizerKind optimizer = OptimizerKind::Frozen;
@@ -132,6 +146,13 @@ struct ResolvedParam {
   unsigned settings = 0;
   /// The state holds an f32 master of the weight.
   bool keepsMaster = false;
+  /// How ranks have weight, gradient and state; absent without a grid.
+  std::optional<distribution::Placement> placement;
+  /// The file says how it is split, or that nothing is left to sum: even where
+  /// that is what it would be anyway, other grids must not change it.
+  bool isPlacedByFile = false;
+  /// The strategy that the file asks for.
+  std::optional<distribution::Strategy> strategy;
   /// The index of the rule that matched, if one did.
   std::optional<unsigned> rule;
   /// Worth telling the user; mostly empty.
@@ -153,12 +174,16 @@ public:
   static constexpr size_t maxRules = 10000;
   static constexpr int64_t maxSteps = 100;
 
-  /// Parses the contents of a rules file. Messages start with `fileName`.
+  /// Parses the contents of a rules file. Messages start with `fileName`. A
+  /// `grid`, as parseGrid takes it, gives that of the file other sizes, or is
+  /// the grid if the file has none.
   static llvm::Expected<Rules> parse(llvm::StringRef text,
-                                     llvm::StringRef fileName = "rules.json");
+                                     llvm::StringRef fileName = "rules.json",
+                                     llvm::StringRef grid = "");
 
   /// Reads and parses the file at `path`.
-  static llvm::Expected<Rules> load(llvm::StringRef path);
+  static llvm::Expected<Rules> load(llvm::StringRef path,
+                                    llvm::StringRef grid = "");
 
   /// Decides about the tensor `name`.
   llvm::Expected<ResolvedParam> resolve(llvm::StringRef name,
@@ -168,6 +193,9 @@ public:
   const MuonConfig &getMuon() const { return muon; }
   const AdamWConfig &getAdamW() const { return adamw; }
   const StepConfig &getStep() const { return step; }
+  /// Axes of the grid, outermost first; none without a grid.
+  llvm::ArrayRef<distribution::Axis> getGrid() const { return grid; }
+  const PlacementConfig &getPlacement() const { return placement; }
   size_t getNumRules() const { return rules.size(); }
 
   /// Complete sentences about what is allowed and probably not meant.
@@ -188,6 +216,11 @@ private:
     bool overridesScalar = false;
     /// A key that only the one optimizer knows, if the rule has any.
     std::string muonOnlyKey, adamwOnlyKey;
+    /// The placement with this rule's overrides, and whether its sharding is
+    /// one of them.
+    PlacementConfig placement;
+    bool hasSharding = false;
+    std::optional<distribution::Strategy> strategy;
     /// The sections with this rule's overrides.
     MuonConfig muon;
     AdamWConfig adamw;
@@ -216,11 +249,17 @@ private:
                                        OptimizerKind optimizer,
                                        llvm::StringRef name);
 
+  /// Decides how ranks have the tensor `name`.
+  llvm::Error place(llvm::StringRef name, llvm::ArrayRef<int64_t> shape,
+                    ResolvedParam &result) const;
+
   /// Prefix of messages; empty without a file.
   std::string fileName;
   MuonConfig muon;
   AdamWConfig adamw;
   StepConfig step;
+  std::vector<distribution::Axis> grid;
+  PlacementConfig placement;
   std::vector<Rule> rules;
   std::vector<std::string> warnings;
   std::vector<Settings> settings;

@@ -14,6 +14,7 @@
 #include "llvm/Support/JSON.h"
 
 #include <string>
+#include <vector>
 
 namespace mlir::muon {
 
@@ -25,6 +26,12 @@ constexpr unsigned maxJsonDepth = 64;
 /// without bound, duplicate keys (it keeps one) and numbers outside the JSON
 /// grammar (01, +1, 1.).
 llvm::Expected<llvm::json::Value> parseStrictJson(llvm::StringRef text);
+
+/// Keys of the object that is member `key` of the root object of `text`, which
+/// parseStrictJson accepts, in the order of the text; llvm::json::Object has
+/// none.
+std::vector<std::string> getJsonKeyOrder(llvm::StringRef text,
+                                         llvm::StringRef key);
 
 /// The path of member `key` of the object at `parent` (empty for the root), as
 /// diagnostics write it: muon.steps, rules[2]["odd key"].

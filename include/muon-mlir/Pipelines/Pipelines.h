@@ -20,6 +20,9 @@ class OpPassManager;
 namespace muon {
 
 struct StepReport;
+namespace distribution {
+struct Plan;
+} // namespace distribution
 
 /// Levels of the IR. Each is what compilation can stop at; docs/levels.md shows
 /// them all. Buffers and Loops are those of the CPU, Launches and Kernels those
@@ -52,6 +55,16 @@ struct PipelineConfig {
   /// For GPUs: path of the ptxas that makes a cubin, `auto` to look for one, or
   /// `none`.
   std::string ptxas = "none";
+  /// Axes of the grid, such as dp=8,tp=2; empty for that of the module.
+  std::string grid;
+  /// The rank whose step it is, where there is a grid; none for a step that is
+  /// not distributed.
+  std::optional<int64_t> rank;
+  /// Path of a topology file, or empty.
+  std::string topology;
+  /// Gets the plan of the step on the grid, instead of the step of a rank; or
+  /// null; outlives the pipeline.
+  distribution::Plan *plan = nullptr;
   /// What to tell about the step, or null; outlives the pipeline.
   StepReport *report = nullptr;
 };
@@ -62,7 +75,8 @@ struct PipelineConfig {
 void buildCpuPipeline(OpPassManager &pm, Phase from, Phase to,
                       const PipelineConfig &config = {});
 
-/// The same for a GPU. The last phase leaves the kernels as PTX in a gpu.binary.
+/// The same for a GPU. The last phase leaves the kernels as PTX in a
+/// gpu.binary.
 void buildGpuPipeline(OpPassManager &pm, Phase from, Phase to,
                       const PipelineConfig &config = {});
 

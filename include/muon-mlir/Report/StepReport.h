@@ -128,7 +128,25 @@ struct StepReport {
     std::vector<Kernel> kernels;
   };
 
+  /// Collectives of one kind for one purpose, all of them together.
+  struct Collective {
+    std::string what, kind;
+    int64_t count = 0;
+    /// By this rank, to and from others.
+    double bytesSent = 0, bytesReceived = 0;
+  };
+
+  /// What ranks do together; known at the buffers level.
+  struct Distribution {
+    int64_t rank = 0, ranks = 1;
+    /// As all ranks have it: the grid, then a line for each group of equal
+    /// parameters.
+    std::vector<std::string> plan;
+    std::vector<Collective> collectives;
+  };
+
   std::vector<Group> groups;
+  std::optional<Distribution> distribution;
   std::optional<Totals> totals;
   std::optional<Device> device;
 };

@@ -36,7 +36,7 @@ extern "C" {
 
 /* Version of this table. An artifact records the version it was compiled for
  * in its manifest ("host_api"); a runtime refuses any other. */
-#define MUON_HOST_API_VERSION 3
+#define MUON_HOST_API_VERSION 4
 
 /* Version of the manifest ("version"). */
 #define MUON_MANIFEST_VERSION 1
@@ -123,6 +123,27 @@ typedef struct MuonHostApi {
    * the CPU, where the others are null on a GPU. */
   void (*launch)(void *context, int32_t kernel, int64_t blocks, int64_t offset,
                  int32_t first, int32_t count);
+
+  /* Starts collective number `collective` of "distribution"."collectives" in
+   * the manifest. `buffers` has one address for each operand: those of "send",
+   * then those of "receive". On a GPU these are addresses of the device, but
+   * for that of a table, which is in memory of the host and has addresses of
+   * the device in it. May return before any data has moved: until
+   * collective_wait nobody may write what is sent, or touch what is received.
+   * On a GPU that is about launches: data is sent as the launches before the
+   * start leave it, and launches after the wait find what was received. What is
+   * sent has been written if the step's report `ok` is 1 at the start, or if it
+   * has no such report. Otherwise it may be undefined: kernels of a step that is
+   * not taken leave before they store, its collectives run all the same.
+   * All ranks of a group start the collectives of that group in one order. Does
+   * nothing after a failure in the same step; the runtime reports that one.
+   * Null, as collective_wait is, where the manifest has no "distribution". */
+  void (*collective_start)(void *context, int32_t collective,
+                           void *const *buffers);
+
+  /* Waits until collective number `collective`, which was started, has ended on
+   * this rank. Once for each start. */
+  void (*collective_wait)(void *context, int32_t collective);
 } MuonHostApi;
 
 /* The type of the exported symbol `step`. `slots` has one entry per slot of

@@ -25,7 +25,7 @@
 |* unchanged; muonLastError() has the message. No function aborts, and no     *|
 |* exception leaves one.                                                      *|
 |*                                                                            *|
-|* Devices. 'cpu' runs steps compiled for the CPU, 'cuda' those for a GPU on   *|
+|* Devices. 'cpu' runs steps compiled for the CPU, 'cuda' those for a GPU on *|
 |* one, and 'sim' the same artifacts on a simulated GPU, slowly, as           *|
 |* docs/ptxsim.md describes; whatever that finds is MUON_ERROR_EXECUTION.     *|
 |*                                                                            *|
@@ -185,23 +185,51 @@ typedef struct MuonArtifactInfo {
                            the size of an element */
   const char *device;   /* 'sim' also if it was given with options */
   int32_t host_memory;  /* whether the device works in memory of the host */
+  int32_t distributed;  /* whether it is the part of one rank; docs/ranks.md */
+  int32_t rank, ranks;  /* 0 of 1 if it is not */
+  const char *grid;     /* as "dp=4,tp=2", the last axis fastest; "" */
 } MuonArtifactInfo;
 
 MUON_RUNTIME_API MuonStatus muonArtifactInfo(const MuonArtifact *artifact,
                                              MuonArtifactInfo *info);
 
+/* What is bound of a tensor on this rank. */
+typedef enum MuonPart {
+  MUON_PART_WHOLE = 0,
+  MUON_PART_BLOCK = 1, /* from `offset` on, in each dimension */
+  MUON_PART_RUN = 2,   /* consecutive elements, row-major, from number `from`
+                          on, of such a block, which may be the whole tensor */
+  MUON_PART_MAX = 0x7fffffff
+} MuonPart;
+
 /* A tensor to bind. Where the step treats row blocks of a tensor apart, this is
- * the whole tensor. */
+ * the whole tensor. In the artifact of one rank of several it may be a part of
+ * one: then `shape`, `elements` and `bytes` are those of the part. Row blocks
+ * and runs that continue each other are one part. */
 typedef struct MuonTensorInfo {
   MuonRole role;
   MuonType type;
-  const char *name; /* of the parameter; "step" for the number of steps */
+  const char *name; /* to bind it by: that of the parameter, "step" for the
+                       number of steps. With the place of the part appended,
+                       as in "w[48,0]" or "v[128]", if this rank has several
+                       parts of the tensor */
   const char *key;  /* in the file it is kept in: `name` for weights and
-                       gradients, "<name>.<role>" or "step" for state */
+                       gradients, "<name>.<role>" or "step" for state, with
+                       the place at the end */
   size_t rank;
   const int64_t *shape;
   uint64_t elements;
   uint64_t bytes;
+
+  MuonPart part;
+  const char *tensor;      /* `name` without a place */
+  const char *logical_key; /* `key` without a place */
+  size_t logical_rank;     /* of the whole tensor */
+  const int64_t *logical_shape;
+  const int64_t *offset; /* of a block, or of the one that a run is of:
+                            logical_rank entries; null of a whole tensor */
+  int64_t from;          /* of a run; else 0 */
+  const int64_t *block;  /* of a run: the shape of the block; else null */
 } MuonTensorInfo;
 
 MUON_RUNTIME_API size_t muonArtifactTensorCount(const MuonArtifact *artifact);
@@ -270,6 +298,51 @@ MUON_RUNTIME_API MuonStatus muonDeviceDownload(const MuonArtifact *artifact,
                                                void *host, const void *memory,
                                                uint64_t bytes, void *stream);
 
+/*===-- Ranks -------------------------------------------------------------===*/
+
+/* How one rank exchanges data with the others. A step compiled for one rank of
+ * several needs one to run; docs/ranks.md. Calls with one communicator must not
+ * overlap, but for muonCommunicatorAbort: steps that share one run one after
+ * the other, in the same order on all ranks. After an error, also a time-out, a
+ * communicator cannot be used again, on any rank. */
+typedef struct MuonCommunicator MuonCommunicator;
+
+/* Ranks that are threads of this process. Sets communicators[i] for each
+ * i < ranks; each is to be used by a thread of its own, for what waits in one
+ * waits for the others. */
+MUON_RUNTIME_API MuonStatus
+muonCommunicatorCreateThreads(int32_t ranks, MuonCommunicator **communicators);
+
+/* This process as a rank of MPI_COMM_WORLD, by libmuon_mpi.so, which has to be
+ * beside this library. Initializes MPI if nobody did. All processes call it, and
+ * as often: each call waits for theirs, without a time-out. */
+MUON_RUNTIME_API MuonStatus
+muonCommunicatorCreateMpi(MuonCommunicator **communicator);
+
+/* -1 for null. */
+MUON_RUNTIME_API int32_t
+muonCommunicatorRank(const MuonCommunicator *communicator);
+MUON_RUNTIME_API int32_t
+muonCommunicatorSize(const MuonCommunicator *communicator);
+
+/* How long to wait for other ranks before it is an error: finite, and at least
+ * 0, which stands for no limit. The default is 600. */
+MUON_RUNTIME_API MuonStatus
+muonCommunicatorSetTimeout(MuonCommunicator *communicator, double seconds);
+
+/* Returns when all ranks have called it. */
+MUON_RUNTIME_API MuonStatus
+muonCommunicatorBarrier(MuonCommunicator *communicator);
+
+/* Ends what the other ranks wait for, and whatever they start later, with an
+ * error that has the reason in it. For ranks that cannot go on; a step that
+ * fails does this by itself. From any thread. */
+MUON_RUNTIME_API MuonStatus
+muonCommunicatorAbort(MuonCommunicator *communicator, const char *reason);
+
+/* Null is allowed. Steps that have it stay usable. */
+MUON_RUNTIME_API void muonCommunicatorDestroy(MuonCommunicator *communicator);
+
 /*===-- Steps -------------------------------------------------------------===*/
 
 MUON_RUNTIME_API MuonStatus muonStepCreate(const MuonArtifact *artifact,
@@ -279,8 +352,8 @@ MUON_RUNTIME_API MuonStatus muonStepCreate(const MuonArtifact *artifact,
 MUON_RUNTIME_API void muonStepDestroy(MuonStep *step);
 
 /* Row-major and contiguous memory of the device, aligned to the size of an
- * element and to MuonArtifactInfo::alignment. `bytes` is its size, to be compared with what type and shape need.
- * Gradients are only read. */
+ * element and to MuonArtifactInfo::alignment. `bytes` is its size, to be
+ * compared with what type and shape need. Gradients are only read. */
 typedef struct MuonBuffer {
   void *data;
   MuonType type;
@@ -304,6 +377,13 @@ MUON_RUNTIME_API MuonStatus muonStepBind(MuonStep *step, MuonRole role,
 MUON_RUNTIME_API MuonStatus muonStepSetScalar(MuonStep *step, MuonRole role,
                                               const char *group, double value);
 
+/* The communicator of the runs that follow; null for none. Fails if the step
+ * was compiled for one rank alone, or for another rank or number of ranks. In
+ * the first run with a communicator the ranks compare the plans that their
+ * artifacts were compiled by, and stop where these differ. */
+MUON_RUNTIME_API MuonStatus
+muonStepSetCommunicator(MuonStep *step, MuonCommunicator *communicator);
+
 typedef struct MuonResult {
   /* 0 if the step was skipped because of a value that is not finite; then it
    * changed nothing. */
@@ -322,17 +402,35 @@ typedef struct MuonResult {
  *
  * On a GPU the step runs on `stream`, after all that was put there before; on
  * other devices it must be null. Runs of one step follow each other, whatever
- * their streams; what else the caller puts on several streams, as gradients, the
- * caller has to order. Scalars are those of the time of the call. With a
+ * their streams; what else the caller puts on several streams, as gradients,
+ * the caller has to order. Scalars are those of the time of the call. With a
  * `result` the call waits for the end of the step. Without one, it does not on
  * a GPU: muonStepWait does, as do muonStepNonFinite and muonStepStatistics, and
  * errors that a GPU finds late come out of those. The stream has to exist until
- * then. */
+ * then.
+ *
+ * On several ranks all of them run their steps at the same time. A rank whose
+ * run fails, in whatever way, ends the runs of the others with an error that
+ * names it. Nothing stops code that runs already, on data that never came, so
+ * that after MUON_ERROR_EXECUTION what the step updates is undefined on all
+ * ranks. */
 MUON_RUNTIME_API MuonStatus muonStepRun(MuonStep *step, void *stream,
                                         MuonResult *result);
 
 /* Waits for the last run and sets `result`, which may be null. */
 MUON_RUNTIME_API MuonStatus muonStepWait(MuonStep *step, MuonResult *result);
+
+/* Payload that this rank exchanged with others in the last run, and in how many
+ * collectives; docs/artifact.md says what counts. */
+typedef struct MuonTraffic {
+  uint64_t bytes_sent;
+  uint64_t bytes_received;
+  uint64_t collectives;
+} MuonTraffic;
+
+/* Fails if the step has no communicator, or has not run with it. */
+MUON_RUNTIME_API MuonStatus muonStepTraffic(MuonStep *step,
+                                            MuonTraffic *traffic);
 
 /* A tensor that was not finite before the last run: gradients first, then
  * momenta. Known where the step reports sums. */
@@ -341,8 +439,7 @@ typedef struct MuonNonFinite {
   const char *name;
 } MuonNonFinite;
 
-MUON_RUNTIME_API MuonStatus muonStepNonFinite(MuonStep *step,
-                                              size_t index,
+MUON_RUNTIME_API MuonStatus muonStepNonFinite(MuonStep *step, size_t index,
                                               MuonNonFinite *info);
 
 /* Of the last run, for one parameter. NaN for what the step does not report;
@@ -356,8 +453,7 @@ typedef struct MuonStatistics {
   double weight_norm;   /* after the step */
 } MuonStatistics;
 
-MUON_RUNTIME_API MuonStatus muonStepStatistics(MuonStep *step,
-                                               size_t index,
+MUON_RUNTIME_API MuonStatus muonStepStatistics(MuonStep *step, size_t index,
                                                MuonStatistics *statistics);
 
 #ifdef __cplusplus

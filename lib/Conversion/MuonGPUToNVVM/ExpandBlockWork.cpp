@@ -73,6 +73,7 @@ public:
   void build(NormalizeOp op);
   void build(AdvanceOp op);
   void build(LookOp op);
+  void build(PlaceOp op);
 
 private:
   /// Part of a list of numbers to be added.
@@ -258,6 +259,34 @@ void BlockWork::build(NormalizeOp op) {
   });
 }
 
+void BlockWork::build(PlaceOp op) {
+  Value out = op.getOut().front();
+  // Runs in order of their places, so that what lies between them is known.
+  auto order = llvm::to_vector(llvm::seq<size_t>(0, op.getTo().size()));
+  llvm::sort(order,
+             [&](size_t a, size_t b) { return op.getTo()[a] < op.getTo()[b]; });
+  int64_t filled = 0;
+  auto clear = [&](int64_t end) {
+    if (filled < end)
+      forEachNumber(code.c64(end - filled), [&](Value index) {
+        code.store(code.constant(code.f64(), 0.0),
+                   place(out, code.add(index, filled)));
+      });
+  };
+  for (size_t run : order) {
+    int64_t from = op.getFrom()[run], to = op.getTo()[run],
+            count = op.getCounts()[run];
+    clear(to);
+    forEachNumber(code.c64(count), [&](Value index) {
+      Value number = code.load(
+          code.f64(), place(op.getValue()[run], code.add(index, from)));
+      code.store(number, place(out, code.add(index, to)));
+    });
+    filled = to + count;
+  }
+  clear(getCount(out));
+}
+
 void BlockWork::build(AdvanceOp op) {
   Value step = op.getStep().front();
   code.ifThen(isFirst,
@@ -423,8 +452,8 @@ void BlockWork::build(LookOp op) {
 //===----------------------------------------------------------------------===//
 
 static LogicalResult checkBlockWork(Operation &op) {
-  if (!isa<ReduceOp, UnitOp, BiasCorrectionOp, NormalizeOp, AdvanceOp, LookOp>(
-          op))
+  if (!isa<ReduceOp, UnitOp, BiasCorrectionOp, NormalizeOp, AdvanceOp, LookOp,
+           PlaceOp>(op))
     return op.emitOpError("has no kernel for one thread block");
   for (Type type : op.getOperandTypes())
     if (!isSumsBuffer(type) && !isF32Numbers(type) && !isF32Buffer(type) &&
@@ -464,7 +493,7 @@ muon_gpu::expandBlockWork(LaunchOp launch, ::mlir::gpu::GPUFuncOp kernel,
         work.locate(op.getOperands());
       llvm::TypeSwitch<Operation *>(&op)
           .Case<ReduceOp, UnitOp, BiasCorrectionOp, NormalizeOp, AdvanceOp,
-                LookOp>([&](auto known) { work.build(known); });
+                LookOp, PlaceOp>([&](auto known) { work.build(known); });
     }
   };
   if (Value flag = launch.getWhen()) {

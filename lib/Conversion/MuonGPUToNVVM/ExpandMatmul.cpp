@@ -170,7 +170,8 @@ LogicalResult muon_gpu::checkMatmul(MatmulOp op) {
   for (Value value : {op.getLhs(), op.getRhs()}) {
     MatrixList list = *getMatrices(value.getType());
     int64_t bytes = list.elementType.getIntOrFloatBitWidth() / 8;
-    if (list.rowStride * bytes % 16 != 0 || list.matrixStride * bytes % 16 != 0)
+    if (list.rowStride * bytes % 16 != 0 ||
+        list.matrixStride * bytes % 16 != 0 || list.offset * bytes % 16 != 0)
       return op.emitOpError("expected operands whose rows start at multiples "
                             "of 16 bytes, found ")
              << value.getType();
@@ -180,7 +181,8 @@ LogicalResult muon_gpu::checkMatmul(MatmulOp op) {
          {ValueRange(op.getTiles()), ValueRange(op.getOuts())})
       for (Value value : group) {
         MatrixList list = *getMatrices(value.getType());
-        if (list.cols % 4 || list.rowStride % 4 || list.matrixStride % 4)
+        if (list.cols % 4 || list.rowStride % 4 || list.matrixStride % 4 ||
+            list.offset % 4)
           return op.emitOpError("expected rows of a multiple of 4 elements for "
                                 "width 4, found ")
                  << value.getType();

@@ -61,7 +61,7 @@ LogicalResult muon_gpu::checkStream(StreamOp op) {
     MatrixList list = *getMatrices(value.getType());
     bool fits = isPadded(list) ? list.cols % 4 == 0 && list.rowStride % 4 == 0
                                : list.rows * list.cols % 4 == 0;
-    if (!fits || list.matrixStride % 4 != 0)
+    if (!fits || list.matrixStride % 4 != 0 || list.offset % 4 != 0)
       return op.emitOpError("expected matrices of a multiple of 4 elements for "
                             "width 4, found ")
              << value.getType();

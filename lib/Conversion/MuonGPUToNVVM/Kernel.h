@@ -290,6 +290,15 @@ void expandStream(StreamOp op, bool hasCondition, ::mlir::gpu::GPUFuncOp kernel,
 ProblemRecord getRecord(StreamOp op, Value condition,
                         function_ref<OperandRef(Value)> locate);
 
+/// Copies between symmetric matrices and their upper triangles: muon's
+/// pack_triangle and unpack_triangle.
+constexpr KernelShape kTriangleShape = {256};
+LogicalResult checkTriangle(Operation *op);
+void expandTriangle(Operation *op, bool hasCondition,
+                    ::mlir::gpu::GPUFuncOp kernel, StringRef table);
+ProblemRecord getTriangleRecord(Operation *op, Value condition,
+                                function_ref<OperandRef(Value)> locate);
+
 /// Work of one block, `kBlockWorkThreads` threads, one operation after the
 /// other.
 constexpr int64_t kBlockWorkThreads = 256;

@@ -71,6 +71,20 @@ public:
       if (memref.getRank() == 1)
         ref.stride = memref.getElementTypeBitWidth() / 8;
     }
+    int64_t bytes = 0;
+    /// Adds what a view starts after its source, in elements.
+    auto addOffset = [&](Value view, Value source) {
+      auto type = cast<MemRefType>(view.getType());
+      SmallVector<int64_t> strides;
+      int64_t offset = ShapedType::kDynamic, before = ShapedType::kDynamic;
+      (void)type.getStridesAndOffset(strides, offset);
+      (void)cast<MemRefType>(source.getType())
+          .getStridesAndOffset(strides, before);
+      if (ShapedType::isDynamic(offset) || ShapedType::isDynamic(before))
+        return false;
+      bytes += (offset - before) * (type.getElementTypeBitWidth() / 8);
+      return true;
+    };
     while (Operation *definition = value.getDefiningOp()) {
       if (auto slice = dyn_cast<SliceOp>(definition)) {
         int64_t unit = getUnit(slice.getSource().getType());
@@ -82,19 +96,20 @@ public:
         else
           return op->emitOpError("uses a slice whose offset is no loop's");
         value = slice.getSource();
-      } else if (auto view = dyn_cast<memref::SubViewOp>(definition)) {
-        value = view.getSource();
-      } else if (auto view = dyn_cast<memref::ReinterpretCastOp>(definition)) {
-        // Parts of an inner dimension: the type says where they are.
-        if (!llvm::all_of(view.getMixedOffsets(), isZeroInteger))
-          return op->emitOpError("uses a part of memory whose offset is not 0");
-        value = view.getSource();
+      } else if (isa<memref::SubViewOp, memref::ReinterpretCastOp>(
+                     definition)) {
+        // Strides are those of the type.
+        Value source = cast<ViewLikeOpInterface>(definition).getViewSource();
+        if (!addOffset(value, source))
+          return op->emitOpError("uses a part of memory whose offset is not "
+                                 "known");
+        value = source;
       } else if (auto view = dyn_cast<memref::ViewOp>(definition)) {
         std::optional<int64_t> offset =
             getConstantIntValue(view.getByteShift());
         if (!offset || !view.getSource().getDefiningOp<ArenaOp>())
           return op->emitOpError("uses memory that is not in the arena");
-        ref.ref = *offset;
+        ref.ref = *offset + bytes;
         return ref;
       } else {
         return op->emitOpError("uses memory of '")
@@ -102,6 +117,9 @@ public:
                << "', which is neither in the arena nor an argument";
       }
     }
+    if (bytes != 0)
+      return op->emitOpError("uses a part of an argument that does not start "
+                             "with it");
     auto slot = slots.find(value);
     if (slot == slots.end())
       return op->emitOpError("uses memory that is no argument of the step");
@@ -169,7 +187,7 @@ struct ConvertMuonGPUToNVVMPass
 
 private:
   LogicalResult convert(LaunchOp launch);
-  int64_t getKernel(LaunchOp launch, WorkOpInterface work);
+  int64_t getKernel(LaunchOp launch, Operation *op);
   int64_t addKernel(LaunchOp launch, ::mlir::gpu::GPUFuncOp kernel,
                     KernelShape shape);
   std::string makeName(LaunchOp launch) {
@@ -245,22 +263,47 @@ int64_t ConvertMuonGPUToNVVMPass::addKernel(LaunchOp launch,
   return kernels.size() - 1;
 }
 
-int64_t ConvertMuonGPUToNVVMPass::getKernel(LaunchOp launch,
-                                            WorkOpInterface work) {
+static KernelShape getShapeOf(Operation *op) {
+  if (auto product = dyn_cast<MatmulOp>(op))
+    return getShape(product);
+  if (auto stream = dyn_cast<StreamOp>(op))
+    return getShape(stream);
+  return kTriangleShape;
+}
+
+static LogicalResult check(Operation *op) {
+  if (auto product = dyn_cast<MatmulOp>(op))
+    return checkMatmul(product);
+  if (auto stream = dyn_cast<StreamOp>(op))
+    return checkStream(stream);
+  return checkTriangle(op);
+}
+
+static ProblemRecord getRecordOf(Operation *op, Value condition,
+                                 function_ref<OperandRef(Value)> locate) {
+  if (auto product = dyn_cast<MatmulOp>(op))
+    return getRecord(product, condition, locate);
+  if (auto stream = dyn_cast<StreamOp>(op))
+    return getRecord(stream, condition, locate);
+  return getTriangleRecord(op, condition, locate);
+}
+
+int64_t ConvertMuonGPUToNVVMPass::getKernel(LaunchOp launch, Operation *op) {
   bool hasCondition = launch.getWhen() != nullptr;
-  std::string key = getKernelKey(work, hasCondition);
+  std::string key = getKernelKey(op, hasCondition);
   if (auto found = kernelIds.find(key); found != kernelIds.end())
     return found->second;
-  Operation *op = work;
   auto product = dyn_cast<MatmulOp>(op);
   auto stream = dyn_cast<StreamOp>(op);
-  KernelShape shape = product ? getShape(product) : getShape(stream);
+  KernelShape shape = getShapeOf(op);
   ::mlir::gpu::GPUFuncOp kernel =
       createKernel(module, op->getLoc(), makeName(launch), shape);
   if (product)
     expandMatmul(product, hasCondition, kernel, kTableName);
-  else
+  else if (stream)
     expandStream(stream, hasCondition, kernel, kTableName);
+  else
+    expandTriangle(op, hasCondition, kernel, kTableName);
   int64_t id = addKernel(launch, kernel, shape);
   kernelIds[key] = id;
   return id;
@@ -290,23 +333,16 @@ LogicalResult ConvertMuonGPUToNVVMPass::convert(LaunchOp launch) {
   } else {
     SmallVector<int64_t> words;
     for (Operation &op : body) {
-      auto product = dyn_cast<MatmulOp>(op);
-      auto stream = dyn_cast<StreamOp>(op);
-      if (failed(product ? checkMatmul(product) : checkStream(stream)))
+      if (failed(check(&op)))
         return failure();
-      if (getKernelKey(cast<WorkOpInterface>(op),
-                       launch.getWhen() != nullptr) !=
-          getKernelKey(cast<WorkOpInterface>(body.front()),
-                       launch.getWhen() != nullptr))
+      if (getKernelKey(&op, launch.getWhen() != nullptr) !=
+          getKernelKey(&body.front(), launch.getWhen() != nullptr))
         return op.emitOpError("needs another kernel than what its launch "
                               "starts with");
-      ProblemRecord record = product
-                                 ? getRecord(product, launch.getWhen(), locate)
-                                 : getRecord(stream, launch.getWhen(), locate);
+      ProblemRecord record = getRecordOf(&op, launch.getWhen(), locate);
       if (isWrong)
         return failure();
-      int64_t threads =
-          (product ? getShape(product) : getShape(stream)).threads;
+      int64_t threads = getShapeOf(&op).threads;
       if (record.size() > threads || count >= threads)
         return op.emitOpError("has ")
                << (count >= threads ? "more problems beside it than its "
@@ -319,7 +355,7 @@ LogicalResult ConvertMuonGPUToNVVMPass::convert(LaunchOp launch) {
       for (const OperandRef &ref : record.operands)
         words.append({ref.ref, ref.shift, ref.step, ref.perMember, ref.stride});
     }
-    kernel = getKernel(launch, cast<WorkOpInterface>(body.front()));
+    kernel = getKernel(launch, &body.front());
     table.push_back(blocks);
     llvm::append_range(table, words);
   }

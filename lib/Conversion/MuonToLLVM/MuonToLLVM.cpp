@@ -40,6 +40,10 @@ int64_t getHostFunctionOffset(StringRef name) {
     return offsetof(MuonHostApi, launch);
   if (name == "parallel_for")
     return offsetof(MuonHostApi, parallel_for);
+  if (name == "collective_start")
+    return offsetof(MuonHostApi, collective_start);
+  if (name == "collective_wait")
+    return offsetof(MuonHostApi, collective_wait);
   assert(name == "symmetric_apply" && "verified by muon.host_call");
   return offsetof(MuonHostApi, symmetric_apply);
 }
@@ -98,6 +102,23 @@ protected:
                           int64_t bytes) {
     return LLVM::GEPOp::create(b, loc, pointerType(b), b.getI8Type(), base,
                                ArrayRef<LLVM::GEPArg>{int32_t(bytes)});
+  }
+
+  /// Calls a function of the host with a number, and with `more` if there is.
+  static void callWithNumber(OpBuilder &b, Location loc, Value host,
+                             StringRef name, int64_t number, Value more) {
+    SmallVector<Value> operands = {
+        loadPointer(b, loc, host, getHostFunctionOffset(name)),
+        loadPointer(b, loc, host, offsetof(MuonHostApi, context)),
+        LLVM::ConstantOp::create(b, loc, b.getI32Type(),
+                                 b.getI32IntegerAttr(number))};
+    if (more)
+      operands.push_back(more);
+    SmallVector<Type> types(ValueRange(operands).drop_front().getTypes());
+    LLVM::CallOp::create(b, loc,
+                         LLVM::LLVMFunctionType::get(
+                             LLVM::LLVMVoidType::get(b.getContext()), types),
+                         operands);
   }
 
   /// A memref of static shape over `pointer`.
@@ -357,6 +378,62 @@ private:
   }
 };
 
+struct LowerStartCollective : public EntryPattern<StartCollectiveOp> {
+  using EntryPattern::EntryPattern;
+
+  LogicalResult matchAndRewrite(StartCollectiveOp op,
+                                PatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    Value host = getHost(op);
+    if (!host)
+      return rewriter.notifyMatchFailure(op, "not in an entry function");
+    Type pointer = pointerType(rewriter);
+    Block &entry = op->getParentOfType<func::FuncOp>().getBody().front();
+    Value buffers;
+    {
+      // In the entry block: a loop around the call must not grow the stack.
+      OpBuilder::InsertionGuard guard(rewriter);
+      rewriter.setInsertionPointToStart(&entry);
+      Value size =
+          LLVM::ConstantOp::create(rewriter, loc, rewriter.getI64Type(),
+                                   rewriter.getI64IntegerAttr(std::max<int64_t>(
+                                       op.getBuffers().size(), 1)));
+      buffers = LLVM::AllocaOp::create(rewriter, loc, pointer,
+                                       rewriter.getI64Type(), size);
+    }
+    for (auto [index, buffer] : llvm::enumerate(op.getBuffers())) {
+      Value address;
+      if (auto type = dyn_cast<MemRefType>(buffer.getType()))
+        address = MemRefDescriptor(
+                      cast(rewriter, loc, converter.convertType(type), buffer))
+                      .bufferPtr(rewriter, loc, converter, type);
+      else
+        address = cast(rewriter, loc, pointer, buffer);
+      LLVM::StoreOp::create(rewriter, loc, address,
+                            getAddress(rewriter, loc, buffers, 8 * index));
+    }
+    callWithNumber(rewriter, loc, host, "collective_start", op.getIndex(),
+                   buffers);
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
+struct LowerWaitCollective : public EntryPattern<WaitCollectiveOp> {
+  using EntryPattern::EntryPattern;
+
+  LogicalResult matchAndRewrite(WaitCollectiveOp op,
+                                PatternRewriter &rewriter) const override {
+    Value host = getHost(op);
+    if (!host)
+      return rewriter.notifyMatchFailure(op, "not in an entry function");
+    callWithNumber(rewriter, op.getLoc(), host, "collective_wait",
+                   op.getIndex(), {});
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
 /// Tables are passed to private functions as pointers.
 void convertTableArguments(Operation *root) {
   root->walk([](func::FuncOp function) {
@@ -397,8 +474,10 @@ struct ConvertMuonToLLVMPass
     convertTableArguments(getOperation());
     LLVMTypeConverter converter(&getContext());
     RewritePatternSet patterns(&getContext());
-    patterns.add<LowerArena, LowerHostCall, LowerMember, LowerParallelCall,
-                 LowerSlice, LowerSlot>(converter);
+    patterns
+        .add<LowerArena, LowerHostCall, LowerMember, LowerParallelCall,
+             LowerSlice, LowerSlot, LowerStartCollective, LowerWaitCollective>(
+            converter);
     walkAndApplyPatterns(getOperation(), std::move(patterns));
     // Nothing that translation to LLVM IR would have to know.
     getOperation()->walk([](func::FuncOp function) {
@@ -407,8 +486,8 @@ struct ConvertMuonToLLVMPass
                                                           MuonDialect::kHost));
     });
     getOperation()->walk([&](Operation *op) {
-      if (!isa<ArenaOp, HostCallOp, MemberOp, ParallelCallOp, SliceOp, SlotOp>(
-              op))
+      if (!isa<ArenaOp, HostCallOp, MemberOp, ParallelCallOp, SliceOp, SlotOp,
+               StartCollectiveOp, WaitCollectiveOp>(op))
         return;
       op->emitOpError("expected to be inside an entry function");
       signalPassFailure();

@@ -48,7 +48,8 @@ class MatrixLoops {
 public:
   MatrixLoops(OpBuilder &b, Location loc, const ParameterShape &shape,
               ValueRange lists)
-      : b(b), arith{b, loc}, guard(b), elements(shape.rows() * shape.cols()) {
+      : b(b), arith{b, loc}, guard(b), isStacked(shape.stacked),
+        elements(shape.rows() * shape.cols()) {
     int64_t chunks = llvm::divideCeil(elements, kChunk);
     auto loop = ParallelOp::create(b, loc, lists, shape.matrices() * chunks,
                                    /*group=*/chunks);
@@ -89,8 +90,11 @@ public:
                               : Value();
   }
 
-  /// The chunk at hand of a weight, gradient or state.
+  /// The chunk at hand of a weight, gradient or state. A gradient may hold the
+  /// members of a stack in one buffer.
   Value parameter(Value buffer) {
+    if (isStacked && !isa<TableType>(buffer.getType()))
+      return batch(buffer);
     if (auto table = dyn_cast<TableType>(buffer.getType()))
       buffer = MemberOp::create(
           b, arith.loc,
@@ -148,6 +152,7 @@ private:
   OpBuilder &b;
   Arith arith;
   OpBuilder::InsertionGuard guard;
+  bool isStacked;
   int64_t elements;
   SmallVector<Value> partials;
   /// Number of the matrix among all, of its member and in it; null for 0.
@@ -513,6 +518,204 @@ struct LowerAdamW : public OpRewritePattern<AdamWUpdateOp> {
   }
 };
 
+//===----------------------------------------------------------------------===//
+// What ranks do to prepare
+//===----------------------------------------------------------------------===//
+
+struct LowerPlace : public OpRewritePattern<PlaceOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(PlaceOp op,
+                                PatternRewriter &rewriter) const override {
+    if (op->getNumResults() != 0)
+      return rewriter.notifyMatchFailure(op, "expected buffers");
+    Location loc = op.getLoc();
+    Arith arith{rewriter, loc};
+    Value out = op.getOut().front();
+    forEachNumber(rewriter, loc, out,
+                  [&](Value i) { arith.store(arith.f64(0.0), out, i); });
+    for (auto [value, from, to, count] : llvm::zip_equal(
+             op.getValue(), op.getFrom(), op.getTo(), op.getCounts())) {
+      auto loop = scf::ForOp::create(rewriter, loc, arith.index(0),
+                                     arith.index(count), arith.index(1));
+      OpBuilder::InsertionGuard guard(rewriter);
+      rewriter.setInsertionPoint(loop.getBody()->getTerminator());
+      auto shift = [&](int64_t offset) -> Value {
+        return arith::AddIOp::create(rewriter, loc, loop.getInductionVar(),
+                                     arith.index(offset));
+      };
+      Value number = arith.load(value, shift(from));
+      arith.store(number, out, shift(to));
+    }
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
+/// Copies between a matrix and its blocks: one iteration for each block of each
+/// matrix.
+static void copyBlocks(OpBuilder &b, Location loc, Value matrices, Value blocks,
+                       ArrayRef<int64_t> rowOffsets,
+                       ArrayRef<int64_t> colOffsets, ArrayRef<int64_t> rows,
+                       ArrayRef<int64_t> cols, bool isAssemble) {
+  Arith arith{b, loc};
+  auto type = cast<MemRefType>(matrices.getType());
+  int64_t area = 0;
+  for (auto [r, c] : llvm::zip_equal(rows, cols))
+    area += r * c;
+  int64_t before = 0;
+  for (size_t block = 0; block < rows.size(); ++block) {
+    auto loop = ParallelOp::create(b, loc, ValueRange(), type.getDimSize(0),
+                                   /*group=*/1);
+    OpBuilder::InsertionGuard guard(b);
+    Block *body = b.createBlock(&loop.getBody());
+    Value i = body->addArgument(b.getIndexType(), loc);
+    auto view = [&](Value buffer, int64_t stride, int64_t first,
+                    int64_t rowStride) -> Value {
+      Value start = arith::AddIOp::create(
+          b, loc,
+          arith::MulIOp::create(b, loc, i, arith.index(stride)).getResult(),
+          arith.index(first));
+      auto layout = StridedLayoutAttr::get(b.getContext(), ShapedType::kDynamic,
+                                           {rowStride, 1});
+      auto viewType = MemRefType::get({rows[block], cols[block]},
+                                      type.getElementType(), layout);
+      OpFoldResult offset = start;
+      return memref::ReinterpretCastOp::create(
+          b, loc, viewType, buffer, offset,
+          ArrayRef<OpFoldResult>{b.getIndexAttr(rows[block]),
+                                 b.getIndexAttr(cols[block])},
+          ArrayRef<OpFoldResult>{b.getIndexAttr(rowStride), b.getIndexAttr(1)});
+    };
+    int64_t width = type.getDimSize(2);
+    Value whole = view(matrices, type.getDimSize(1) * width,
+                       rowOffsets[block] * width + colOffsets[block], width);
+    Value part = view(blocks, area, before, cols[block]);
+    if (!isAssemble)
+      std::swap(whole, part);
+    auto row = scf::ForOp::create(b, loc, arith.index(0),
+                                  arith.index(rows[block]), arith.index(1));
+    b.setInsertionPointToStart(row.getBody());
+    auto col = scf::ForOp::create(b, loc, arith.index(0),
+                                  arith.index(cols[block]), arith.index(1));
+    b.setInsertionPointToStart(col.getBody());
+    SmallVector<Value> at = {row.getInductionVar(), col.getInductionVar()};
+    Value element = memref::LoadOp::create(b, loc, part, at);
+    memref::StoreOp::create(b, loc, element, whole, at);
+    before += rows[block] * cols[block];
+  }
+}
+
+struct LowerAssemble : public OpRewritePattern<AssembleOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(AssembleOp op,
+                                PatternRewriter &rewriter) const override {
+    if (op->getNumResults() != 0)
+      return rewriter.notifyMatchFailure(op, "expected buffers");
+    copyBlocks(rewriter, op.getLoc(), op.getOut().front(),
+               op.getBlocks().front(), op.getRowOffsets(), op.getColOffsets(),
+               op.getRows(), op.getCols(), /*isAssemble=*/true);
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
+struct LowerDivide : public OpRewritePattern<DivideOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(DivideOp op,
+                                PatternRewriter &rewriter) const override {
+    if (op->getNumResults() != 0)
+      return rewriter.notifyMatchFailure(op, "expected buffers");
+    copyBlocks(rewriter, op.getLoc(), op.getX().front(), op.getBlocks().front(),
+               op.getRowOffsets(), op.getColOffsets(), op.getRows(),
+               op.getCols(), /*isAssemble=*/false);
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
+/// Visits the upper triangle of each matrix, row by row: a parallel loop over
+/// matrices, and loops over rows and columns in it. `body` gets the number of
+/// the matrix, row, column, and the place in the packed triangle.
+static void forEachInTriangle(
+    OpBuilder &b, Location loc, MemRefType matrices,
+    function_ref<void(OpBuilder &, Value, Value, Value, Value)> body) {
+  Arith arith{b, loc};
+  int64_t m = matrices.getDimSize(1);
+  auto loop = ParallelOp::create(b, loc, ValueRange(), matrices.getDimSize(0),
+                                 /*group=*/1);
+  OpBuilder::InsertionGuard guard(b);
+  Block *block = b.createBlock(&loop.getBody());
+  Value i = block->addArgument(b.getIndexType(), loc);
+  Value zero = arith.index(0), one = arith.index(1), size = arith.index(m);
+  // Row r starts at the place where the rows before it end.
+  auto rows = scf::ForOp::create(b, loc, zero, size, one, ValueRange{zero});
+  b.setInsertionPointToStart(rows.getBody());
+  Value row = rows.getInductionVar(), start = rows.getRegionIterArg(0);
+  auto cols = scf::ForOp::create(b, loc, row, size, one);
+  {
+    OpBuilder::InsertionGuard inner(b);
+    b.setInsertionPointToStart(cols.getBody());
+    Value col = cols.getInductionVar();
+    Value place = arith::AddIOp::create(
+        b, loc, start, arith::SubIOp::create(b, loc, col, row).getResult());
+    body(b, i, row, col, place);
+  }
+  Value length = arith::SubIOp::create(b, loc, size, row);
+  scf::YieldOp::create(
+      b, loc, arith::AddIOp::create(b, loc, start, length).getResult());
+}
+
+struct LowerPackTriangle : public OpRewritePattern<PackTriangleOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(PackTriangleOp op,
+                                PatternRewriter &rewriter) const override {
+    if (op->getNumResults() != 0)
+      return rewriter.notifyMatchFailure(op, "expected buffers");
+    Value x = op.getX().front(), out = op.getOut().front();
+    Location loc = op.getLoc();
+    forEachInTriangle(
+        rewriter, loc, cast<MemRefType>(x.getType()),
+        [&](OpBuilder &b, Value i, Value row, Value col, Value place) {
+          Value zero = arith::ConstantIndexOp::create(b, loc, 0);
+          Value element =
+              memref::LoadOp::create(b, loc, x, ValueRange{i, row, col});
+          memref::StoreOp::create(b, loc, element, out,
+                                  ValueRange{i, zero, place});
+        });
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
+struct LowerUnpackTriangle : public OpRewritePattern<UnpackTriangleOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(UnpackTriangleOp op,
+                                PatternRewriter &rewriter) const override {
+    if (op->getNumResults() != 0)
+      return rewriter.notifyMatchFailure(op, "expected buffers");
+    Value x = op.getX().front(), out = op.getOut().front();
+    Location loc = op.getLoc();
+    forEachInTriangle(
+        rewriter, loc, cast<MemRefType>(out.getType()),
+        [&](OpBuilder &b, Value i, Value row, Value col, Value place) {
+          Value zero = arith::ConstantIndexOp::create(b, loc, 0);
+          Value element =
+              memref::LoadOp::create(b, loc, x, ValueRange{i, zero, place});
+          memref::StoreOp::create(b, loc, element, out,
+                                  ValueRange{i, row, col});
+          memref::StoreOp::create(b, loc, element, out,
+                                  ValueRange{i, col, row});
+        });
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
 struct ConvertMuonToLinalgPass
     : public muon::impl::ConvertMuonToLinalgPassBase<ConvertMuonToLinalgPass> {
   using Base::Base;
@@ -520,7 +723,9 @@ struct ConvertMuonToLinalgPass
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
     patterns.add<LowerAdamW, LowerAdvance, LowerApply, LowerLook, LowerMomentum,
-                 LowerNormalize, LowerSumSquares>(&getContext());
+                 LowerNormalize, LowerSumSquares, LowerPlace, LowerAssemble,
+                 LowerDivide, LowerPackTriangle, LowerUnpackTriangle>(
+        &getContext());
     walkAndApplyPatterns(getOperation(), std::move(patterns));
   }
 };

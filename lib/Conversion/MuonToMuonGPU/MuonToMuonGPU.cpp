@@ -344,9 +344,93 @@ struct ConvertAdamW : public OpRewritePattern<AdamWUpdateOp> {
   }
 };
 
+} // namespace
+
+//===----------------------------------------------------------------------===//
+// Blocks
+//===----------------------------------------------------------------------===//
+
+/// Copies elements of one buffer to another of the same shape.
+static void createCopy(OpBuilder &b, Location loc, Value from, Value to) {
+  WorkOperands operands;
+  operands.inputs = {from};
+  operands.outs = {to};
+  createStream(b, loc, operands, [](const Element &e) {
+    return SmallVector<Value>{e.inputs[0]};
+  });
+}
+
+/// Copies between matrices and their blocks, which lie one after the other,
+/// matrix by matrix.
+static void copyBlocks(OpBuilder &b, Location loc, Value matrices, Value blocks,
+                       ArrayRef<int64_t> rowOffsets,
+                       ArrayRef<int64_t> colOffsets, ArrayRef<int64_t> rows,
+                       ArrayRef<int64_t> cols, bool isAssemble) {
+  int64_t area = 0, before = 0;
+  for (auto [r, c] : llvm::zip_equal(rows, cols))
+    area += r * c;
+  int64_t count = cast<MemRefType>(matrices.getType()).getDimSize(0);
+  auto type = cast<MemRefType>(blocks.getType());
+  auto getAttrs = [&](ArrayRef<int64_t> values) {
+    return getAsIndexOpFoldResult(b.getContext(), values);
+  };
+  for (auto [rowOffset, colOffset, r, c] :
+       llvm::zip_equal(rowOffsets, colOffsets, rows, cols)) {
+    SmallVector<int64_t> sizes = {count, r, c}, strides = {area, c, 1};
+    auto layout = StridedLayoutAttr::get(b.getContext(), before, strides);
+    Value block = memref::ReinterpretCastOp::create(
+        b, loc, MemRefType::get(sizes, type.getElementType(), layout), blocks,
+        before, sizes, strides);
+    Value part = memref::SubViewOp::create(
+        b, loc, matrices, getAttrs({0, rowOffset, colOffset}), getAttrs(sizes),
+        getAttrs({1, 1, 1}));
+    if (isAssemble)
+      createCopy(b, loc, block, part);
+    else
+      createCopy(b, loc, part, block);
+    before += r * c;
+  }
+}
+
+namespace {
+
+struct ConvertAssemble : public OpRewritePattern<AssembleOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(AssembleOp op,
+                                PatternRewriter &rewriter) const override {
+    if (op->getNumResults() != 0)
+      return rewriter.notifyMatchFailure(op, "expected buffers");
+    copyBlocks(rewriter, op.getLoc(), op.getOut().front(),
+               op.getBlocks().front(), op.getRowOffsets(), op.getColOffsets(),
+               op.getRows(), op.getCols(), /*isAssemble=*/true);
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
+struct ConvertDivide : public OpRewritePattern<DivideOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(DivideOp op,
+                                PatternRewriter &rewriter) const override {
+    if (op->getNumResults() != 0)
+      return rewriter.notifyMatchFailure(op, "expected buffers");
+    copyBlocks(rewriter, op.getLoc(), op.getX().front(), op.getBlocks().front(),
+               op.getRowOffsets(), op.getColOffsets(), op.getRows(),
+               op.getCols(), /*isAssemble=*/false);
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
+} // namespace
+
 //===----------------------------------------------------------------------===//
 // Products
 //===----------------------------------------------------------------------===//
+
+namespace {
 
 /// A term of the epilogue: constant number `constant` times input `input`. A
 /// constant of 0 means that there is no such term.
@@ -524,25 +608,82 @@ struct ConvertMuonToMuonGPUPass
   using Base::Base;
 
   void runOnOperation() override {
-    getOperation()->walk([](memref::AllocOp op) { padRows(op); });
+    SmallVector<memref::AllocOp> buffers;
+    getOperation()->walk([&](memref::AllocOp op) {
+      if (getPaddedColumns(op.getType()))
+        buffers.push_back(op);
+    });
+    for (memref::AllocOp op : buffers)
+      if (failed(padRows(op)))
+        return signalPassFailure();
     RewritePatternSet patterns(&getContext());
     patterns.add<ConvertSumSquares, ConvertMomentum, ConvertApply, ConvertAdamW,
                  ConvertSymmetricProduct, ConvertCommutingProduct,
-                 ConvertSymmetricApply>(&getContext());
+                 ConvertSymmetricApply, ConvertAssemble, ConvertDivide>(
+        &getContext());
     walkAndApplyPatterns(getOperation(), std::move(patterns));
   }
 
   /// Copies to shared memory take 16 bytes: rows of operands of products start
-  /// at multiples of that.
-  static void padRows(memref::AllocOp op) {
-    MemRefType type = op.getType();
+  /// at multiples of that. Columns with those between rows; 0 if there need not
+  /// be any.
+  static int64_t getPaddedColumns(MemRefType type) {
     if (!isBatchBuffer(type))
-      return;
+      return 0;
     int64_t elements = 128 / type.getElementTypeBitWidth();
     int64_t columns = type.getDimSize(2);
     int64_t padded = llvm::alignTo(columns, elements);
-    if (padded == columns)
-      return;
+    return padded == columns ? 0 : padded;
+  }
+
+  /// Whether the operation takes this operand without gaps between rows.
+  static bool isDense(OpOperand &use) {
+    Operation *op = use.getOwner();
+    unsigned index = use.getOperandNumber();
+    return isa<CollectiveOpInterface, WaitOp, PackTriangleOp, UnpackTriangleOp>(
+               op) ||
+           (isa<AssembleOp>(op) && index == 0) ||
+           (isa<DivideOp>(op) && index == 1);
+  }
+
+  /// Gives `use` a copy of what it reads, or copies what it writes.
+  static LogicalResult copyAt(OpOperand &use) {
+    auto op = cast<InPlaceOpInterface>(use.getOwner());
+    auto collective = dyn_cast<CollectiveOpInterface>(use.getOwner());
+    if (isa<WaitOp>(use.getOwner()) || (collective && collective.getHandle()))
+      return op.emitOpError("is the start or the end of a collective; run "
+                            "muon-overlap-collectives later");
+    OpBuilder b(op);
+    Value buffer = use.get();
+    Value dense = memref::AllocOp::create(b, op.getLoc(),
+                                          cast<MemRefType>(buffer.getType()));
+    if (use.getOperandNumber() < op.getNumInputs()) {
+      createCopy(b, op.getLoc(), buffer, dense);
+    } else {
+      b.setInsertionPointAfter(op);
+      createCopy(b, op.getLoc(), dense, buffer);
+    }
+    use.set(dense);
+    return success();
+  }
+
+  static LogicalResult padRows(memref::AllocOp op) {
+    SmallVector<OpOperand *> dense;
+    bool isMultiplied = false;
+    for (OpOperand &use : op->getUses()) {
+      if (isDense(use))
+        dense.push_back(&use);
+      isMultiplied |=
+          isa<SymmetricProductOp, CommutingProductOp, SymmetricApplyOp>(
+              use.getOwner());
+    }
+    if (!dense.empty() && !isMultiplied)
+      return success();
+    for (OpOperand *use : dense)
+      if (failed(copyAt(*use)))
+        return failure();
+    MemRefType type = op.getType();
+    int64_t padded = getPaddedColumns(type);
     OpBuilder b(op);
     auto paddedType =
         MemRefType::get({type.getDimSize(0), type.getDimSize(1), padded},
@@ -556,6 +697,7 @@ struct ConvertMuonToMuonGPUPass
                                            sizes, strides);
     op.getResult().replaceAllUsesWith(view);
     op.erase();
+    return success();
   }
 };
 

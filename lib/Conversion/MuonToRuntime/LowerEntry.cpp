@@ -9,6 +9,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Shard/IR/ShardOps.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/SymbolTable.h"
 #include "muon-mlir/Conversion/Passes.h"
@@ -70,6 +71,75 @@ LogicalResult ManifestBuilder::addUnique(unsigned index, const Twine &key) {
   return emitError(index) << "is the second one for " << key.str();
 }
 
+static llvm::json::Array getList(DenseI64ArrayAttr list) {
+  return llvm::json::Array(list.asArrayRef());
+}
+
+/// A block of a tensor, or a run of elements of it or of a block.
+static llvm::json::Object describePart(PartAttr part) {
+  llvm::json::Object member{{"tensor", part.getTensor().str()},
+                            {"of", getList(part.getShape())}};
+  bool isWhole = part.getBlock() == part.getShape();
+  if (!part.getFrom() || !isWhole)
+    member["offset"] = getList(part.getOffset());
+  if (part.getFrom()) {
+    member["from"] = part.getFrom().getInt();
+    if (!isWhole)
+      member["block"] = getList(part.getBlock());
+  }
+  return member;
+}
+
+/// The manifest's `distribution`; null if the step is not one of several ranks.
+static llvm::json::Value describeDistribution(ModuleOp module) {
+  auto rank = module->getAttrOfType<IntegerAttr>(MuonDialect::kRank);
+  if (!rank)
+    return nullptr;
+  llvm::json::Array grid, plan, collectives;
+  shard::GridOp axes = *module.getOps<shard::GridOp>().begin();
+  auto names = axes->getAttrOfType<ArrayAttr>(MuonDialect::kAxes);
+  for (auto [index, size] : llvm::enumerate(axes.getShape()))
+    grid.push_back(llvm::json::Array{names
+                                         ? cast<StringAttr>(names[index]).str()
+                                         : ("axis" + Twine(index)).str(),
+                                     size});
+  if (auto lines = module->getAttrOfType<ArrayAttr>(MuonDialect::kPlan))
+    for (StringAttr line : lines.getAsRange<StringAttr>())
+      plan.push_back(line.str());
+  auto list = module->getAttrOfType<ArrayAttr>(MuonDialect::kCollectives);
+  for (auto fields : list ? list.getAsRange<DictionaryAttr>()
+                          : ArrayAttr::get(module.getContext(), {})
+                                .getAsRange<DictionaryAttr>()) {
+    llvm::json::Object object;
+    for (StringRef key : {"kind", "name", "type", "reduction"})
+      if (auto text = fields.getAs<StringAttr>(key))
+        object[key] = text.str();
+    object["group"] = getList(fields.getAs<DenseI64ArrayAttr>("group"));
+    llvm::json::Array segments;
+    for (auto [elements, from, to] : llvm::zip_equal(
+             fields.getAs<DenseI64ArrayAttr>("elements").asArrayRef(),
+             fields.getAs<DenseI64ArrayAttr>("from").asArrayRef(),
+             fields.getAs<DenseI64ArrayAttr>("to").asArrayRef()))
+      segments.push_back(llvm::json::Array{elements, from, to});
+    object["segments"] = std::move(segments);
+    for (StringRef key : {"send", "receive"}) {
+      llvm::json::Array operands;
+      for (auto operand :
+           fields.getAs<ArrayAttr>(key).getAsRange<DictionaryAttr>())
+        operands.push_back(llvm::json::Object{
+            {"table", operand.getAs<BoolAttr>("table").getValue()},
+            {"segments",
+             getList(operand.getAs<DenseI64ArrayAttr>("segments"))}});
+      object[key] = std::move(operands);
+    }
+    collectives.push_back(std::move(object));
+  }
+  return llvm::json::Object{{"grid", std::move(grid)},
+                            {"rank", rank.getInt()},
+                            {"plan", std::move(plan)},
+                            {"collectives", std::move(collectives)}};
+}
+
 LogicalResult ManifestBuilder::addNames(unsigned index, Role role,
                                         ArrayAttr names) {
   for (Attribute name : names) {
@@ -77,6 +147,8 @@ LogicalResult ManifestBuilder::addNames(unsigned index, Role role,
     if (auto rows = dyn_cast<RowsAttr>(name))
       key += (rows.getTensor().getValue() + "' row " + Twine(rows.getBegin()))
                  .str();
+    else if (auto part = dyn_cast<PartAttr>(name))
+      llvm::raw_string_ostream(key) << part;
     else
       key += (cast<StringAttr>(name).getValue() + "'").str();
     if (failed(addUnique(index, key)))
@@ -92,6 +164,8 @@ LogicalResult ManifestBuilder::addNames(unsigned index, Role role,
                                            {"begin", rows.getBegin()},
                                            {"end", rows.getEnd()},
                                            {"rows", rows.getRows()}});
+    else if (auto part = dyn_cast<PartAttr>(name))
+      members.push_back(describePart(part));
     else
       members.push_back(cast<StringAttr>(name).str());
   }
@@ -117,6 +191,11 @@ LogicalResult ManifestBuilder::addArgument(unsigned index, int64_t slot) {
                               {"slot", slot}};
 
   auto names = step.getArgAttrOfType<ArrayAttr>(index, MuonDialect::kNames);
+  // To the runtime, matrices of a batch are a run of elements.
+  if (auto part =
+          names && !names.empty() ? dyn_cast<PartAttr>(names[0]) : PartAttr();
+      part && part.getFrom())
+    argument["shape"] = llvm::json::Array{shape.elements()};
   auto group = step.getArgAttrOfType<StringAttr>(index, MuonDialect::kGroup);
   if (names) {
     if (failed(addNames(index, role, names)))
@@ -153,6 +232,9 @@ llvm::json::Object ManifestBuilder::finish(int64_t numSlots,
       {"frozen", std::move(frozen)},
       {"params", std::move(params)},
       {"arguments", std::move(arguments)}};
+  if (llvm::json::Value distribution = describeDistribution(module);
+      distribution.getAsObject())
+    manifest["distribution"] = std::move(distribution);
   auto kernels = module->getAttrOfType<ArrayAttr>(MuonDialect::kKernels);
   if (!kernels)
     return manifest;
@@ -279,6 +361,14 @@ struct LowerEntryPass : public muon::impl::LowerEntryPassBase<LowerEntryPass> {
         << llvm::json::Value(manifest.finish(slot, arenaBytes));
     getOperation()->setAttr(MuonDialect::kManifest,
                             builder.getStringAttr(text));
+    // The manifest has it now.
+    if (getOperation()->removeAttr(MuonDialect::kRank)) {
+      for (auto grid :
+           llvm::make_early_inc_range(getOperation().getOps<shard::GridOp>()))
+        grid.erase();
+      getOperation()->removeAttr(MuonDialect::kPlan);
+      getOperation()->removeAttr(MuonDialect::kCollectives);
+    }
     return success();
   }
 };

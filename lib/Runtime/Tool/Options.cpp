@@ -39,6 +39,15 @@ output (nothing is written if the step or its checks fail):
   --expect FILE         compare weights, and state if it is there, with a file
   --rtol X, --atol X    allowed: |found - expected| <= atol + rtol*|expected|;
                         default 1e-5 and 1e-6
+several ranks, described in docs/ranks.md; "{rank}" in the name of a file, also
+in that of the step, stands for the number of the rank:
+  --ranks N             run N ranks as threads of this process
+  --communicator NAME   threads, or mpi to be one of the processes that mpirun
+                        started; found out by default
+  --params-ranks N      weights are in the files of N ranks, whatever their parts
+  --state-ranks N       likewise the state
+  --timeout SECONDS     how long to wait for other ranks; default 600, 0 for ever
+  --traffic             print what each rank sent and received in the last step
 other:
   --list                print the arguments of the step and exit
   --device NAME         cpu, the default; cuda for steps compiled for a GPU; sim
@@ -83,7 +92,7 @@ private:
   bool takeValue();
   bool setFlag(bool &flag);
   bool setText(std::optional<std::string> &text);
-  bool setTolerance(std::optional<double> &tolerance);
+  bool setNumber(std::optional<double> &number);
   bool setCount(std::optional<int64_t> &count, int64_t most);
   bool setScalar(MuonRole role);
 
@@ -155,13 +164,31 @@ bool OptionParser::parseOption(const std::string &argument) {
   if (name == "--clip")
     return setScalar(MUON_ROLE_CLIP_LIMIT);
   if (name == "--rtol")
-    return setTolerance(options.rtol);
+    return setNumber(options.rtol);
   if (name == "--atol")
-    return setTolerance(options.atol);
+    return setNumber(options.atol);
+  if (name == "--timeout")
+    return setNumber(options.timeout);
   if (name == "--threads")
     return setCount(options.threads, 4096);
   if (name == "--repeat")
     return setCount(options.repeat, INT64_MAX);
+  if (name == "--ranks")
+    return setCount(options.ranks, 4096);
+  if (name == "--params-ranks")
+    return setCount(options.paramsRanks, 65536);
+  if (name == "--state-ranks")
+    return setCount(options.stateRanks, 65536);
+  if (name == "--communicator") {
+    if (!setText(options.communicator))
+      return false;
+    return *options.communicator == "threads" ||
+           *options.communicator == "mpi" ||
+           fail("--communicator: " + quote(*options.communicator) +
+                " is not 'threads' or 'mpi'");
+  }
+  if (name == "--traffic")
+    return setFlag(options.traffic);
   if (name == "--init-state")
     return setFlag(options.initState);
   if (name == "--stats")
@@ -204,16 +231,16 @@ bool OptionParser::setText(std::optional<std::string> &text) {
   return true;
 }
 
-bool OptionParser::setTolerance(std::optional<double> &tolerance) {
-  if (tolerance)
+bool OptionParser::setNumber(std::optional<double> &number) {
+  if (number)
     return fail(name + " is given twice");
-  double number = 0;
+  double parsed = 0;
   if (!takeValue())
     return false;
-  if (!parseNumber(*value, number) || number < 0)
+  if (!parseNumber(*value, parsed) || parsed < 0)
     return fail(name + ": " + quote(*value) +
                 " is not a finite number of at least 0");
-  tolerance = number;
+  number = parsed;
   return true;
 }
 

@@ -35,8 +35,13 @@ struct RunOptions {
   std::vector<ScalarSetting> scalars;
   std::optional<double> rtol, atol;
   std::optional<int64_t> threads, repeat;
+  /// Ranks of this run, and of those that wrote the files.
+  std::optional<int64_t> ranks, paramsRanks, stateRanks;
+  std::optional<std::string> communicator;
+  std::optional<double> timeout;
   bool initState = false;
   bool stats = false;
+  bool traffic = false;
   bool list = false;
   bool help = false;
   bool version = false;

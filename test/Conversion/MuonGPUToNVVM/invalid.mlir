@@ -493,3 +493,100 @@ func.func @shared(%a: memref<1x256x256xf32>, %o: memref<1x256x256xf32>) {
   }
   return
 }
+
+// -----
+
+func.func @triangles_of_two_types(%x: memref<1x3x3xf32>, %t: memref<1x1x6xf32>, %y: memref<1x3x3xf16>, %u: memref<1x1x6xf16>) {
+  muon_gpu.launch {
+    muon.pack_triangle x(%x : memref<1x3x3xf32>) out(%t : memref<1x1x6xf32>)
+    // expected-error @below {{'muon.pack_triangle' op needs another kernel than what its launch starts with}}
+    muon.pack_triangle x(%y : memref<1x3x3xf16>) out(%u : memref<1x1x6xf16>)
+  }
+  return
+}
+
+// -----
+
+func.func @both_ways(%x: memref<1x3x3xf32>, %t: memref<1x1x6xf32>, %y: memref<1x3x3xf32>, %u: memref<1x1x6xf32>) {
+  muon_gpu.launch {
+    muon.pack_triangle x(%x : memref<1x3x3xf32>) out(%t : memref<1x1x6xf32>)
+    // expected-error @below {{'muon.unpack_triangle' op needs another kernel than what its launch starts with}}
+    muon.unpack_triangle x(%u : memref<1x1x6xf32>) out(%y : memref<1x3x3xf32>)
+  }
+  return
+}
+
+// -----
+
+func.func @triangles_of_tensors(%x: tensor<1x3x3xf32>, %t: tensor<1x1x6xf32>) {
+  muon_gpu.launch {
+    // expected-error @below {{'muon.pack_triangle' op expected contiguous buffers, found 'tensor<1x3x3xf32>'}}
+    %0 = muon.pack_triangle x(%x : tensor<1x3x3xf32>) out(%t : tensor<1x1x6xf32>)
+  }
+  return
+}
+
+// -----
+
+// Triangles of rows that lie apart are not even valid.
+
+func.func @triangles_with_gaps(%x: memref<1x3x3xf32, strided<[12, 4, 1]>>, %t: memref<1x1x6xf32>) {
+  muon_gpu.launch {
+    // expected-error @below {{'muon.pack_triangle' op operand #0 must be variadic of rank-3 tensor of f32, bf16 or f16 with a static, non-empty shape, but got 'memref<1x3x3xf32, strided<[12, 4, 1]>>'}}
+    muon.pack_triangle x(%x : memref<1x3x3xf32, strided<[12, 4, 1]>>) out(%t : memref<1x1x6xf32>)
+  }
+  return
+}
+
+// -----
+
+// The runtime binds whole arguments.
+
+func.func @part_of_an_argument(%x: memref<2x4x8xf32>) {
+  %p = memref.subview %x[0, 0, 3] [2, 4, 5] [1, 1, 1] : memref<2x4x8xf32> to memref<2x4x5xf32, strided<[32, 8, 1], offset: 3>>
+  // expected-error @below {{'muon_gpu.launch' op uses a part of an argument that does not start with it}}
+  muon_gpu.launch {
+    muon_gpu.stream ins(%p : memref<2x4x5xf32, strided<[32, 8, 1], offset: 3>>) {
+    ^bb0(%v: f32):
+      muon_gpu.yield
+    } {schedule = #muon_gpu.stream_schedule<threads = 32, width = 1, unroll = 1, chunk = 128>}
+  }
+  return
+}
+
+// -----
+
+func.func @unknown_offset(%i: index) {
+  %c0 = arith.constant 0 : index
+  %arena = muon.arena : memref<4096xi8>
+  %x = memref.view %arena[%c0][] : memref<4096xi8> to memref<2x4x8xf32>
+  %p = memref.subview %x[0, 0, %i] [2, 4, 5] [1, 1, 1] : memref<2x4x8xf32> to memref<2x4x5xf32, strided<[32, 8, 1], offset: ?>>
+  // expected-error @below {{'muon_gpu.launch' op uses a part of memory whose offset is not known}}
+  muon_gpu.launch {
+    muon_gpu.stream ins(%p : memref<2x4x5xf32, strided<[32, 8, 1], offset: ?>>) {
+    ^bb0(%v: f32):
+      muon_gpu.yield
+    } {schedule = #muon_gpu.stream_schedule<threads = 32, width = 1, unroll = 1, chunk = 128>}
+  }
+  return
+}
+
+// -----
+
+// Not even if the part of the part is known again.
+
+func.func @after_an_unknown_offset(%i: index) {
+  %c0 = arith.constant 0 : index
+  %arena = muon.arena : memref<4096xi8>
+  %x = memref.view %arena[%c0][] : memref<4096xi8> to memref<2x4x8xf32>
+  %p = memref.subview %x[0, 0, %i] [2, 4, 5] [1, 1, 1] : memref<2x4x8xf32> to memref<2x4x5xf32, strided<[32, 8, 1], offset: ?>>
+  %q = memref.reinterpret_cast %p to offset: [8], sizes: [2, 4, 5], strides: [32, 8, 1] : memref<2x4x5xf32, strided<[32, 8, 1], offset: ?>> to memref<2x4x5xf32, strided<[32, 8, 1], offset: 8>>
+  // expected-error @below {{'muon_gpu.launch' op uses a part of memory whose offset is not known}}
+  muon_gpu.launch {
+    muon_gpu.stream ins(%q : memref<2x4x5xf32, strided<[32, 8, 1], offset: 8>>) {
+    ^bb0(%v: f32):
+      muon_gpu.yield
+    } {schedule = #muon_gpu.stream_schedule<threads = 32, width = 1, unroll = 1, chunk = 128>}
+  }
+  return
+}

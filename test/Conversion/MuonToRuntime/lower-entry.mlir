@@ -32,7 +32,7 @@
 // MANIFEST-NEXT: arguments[7] = {"params":1,"role":"weight","shape":[48,16],"slot":9,"type":"f32"}
 // MANIFEST-NEXT: format = "muon-artifact"
 // MANIFEST-NEXT: frozen = ["position_ids"]
-// MANIFEST-NEXT: host_api = 3
+// MANIFEST-NEXT: host_api = 4
 // MANIFEST-NEXT: params[0] = ["q\"uote","\u00e9"]
 // MANIFEST-NEXT: params[1] = [{"begin":0,"end":48,"rows":144,"tensor":"attn.qkv"}]
 // MANIFEST-NEXT: slots = 10

@@ -66,7 +66,7 @@ TEST(RulesError, UnknownKeys) {
   EXPECT_EQ(errorOf(R"({"lr": 1})"),
             prefix + "lr: unknown key \"lr\"; known keys: muon, adamw, "
                      "clip_global_norm, skip_nonfinite, grad_type, "
-                     "state_type, rules");
+                     "state_type, grid, sharding, unreduced, rules");
   EXPECT_EQ(muonError(R"("stepz": 1)"),
             prefix + "muon.stepz: unknown key \"stepz\" (did you mean "
                      "\"steps\"?); known keys: momentum, momentum_form, "
@@ -78,7 +78,8 @@ TEST(RulesError, UnknownKeys) {
                      "betas, eps, weight_decay, lr_multiplier, master");
   expectContains(ruleError(R"("pattern": "x")"),
                  "rules[0].pattern: unknown key \"pattern\"; known keys: "
-                 "match, group, optimizer, momentum, ");
+                 "match, group, optimizer, sharding, unreduced, strategy, "
+                 "momentum, ");
   expectContains(muonError(R"("scale": {"const": 1})"),
                  "muon.scale.const: unknown key \"const\"; known keys: "
                  "constant");
@@ -327,14 +328,16 @@ TEST(RulesError, ForeignOverrides) {
   EXPECT_EQ(ruleError(R"("optimizer": "muon", "betas": [0.9, 0.95])"),
             prefix + "rules[0].betas: \"betas\" belongs to adamw, and the "
                      "optimizer of this rule is \"muon\"; known keys: match, "
-                     "group, optimizer, momentum, momentum_form, nesterov, "
+                     "group, optimizer, sharding, unreduced, strategy, "
+                     "momentum, momentum_form, nesterov, "
                      "weight_decay, schedule, steps, safety, eps, compute, "
                      "iteration, scale, lr_multiplier, transposed, split, "
                      "master, restarts");
   EXPECT_EQ(ruleError(R"("optimizer": "adamw", "split": null)"),
             prefix + "rules[0].split: \"split\" belongs to muon, and the "
                      "optimizer of this rule is \"adamw\"; known keys: match, "
-                     "group, optimizer, betas, eps, weight_decay, "
+                     "group, optimizer, sharding, unreduced, strategy, betas, "
+                     "eps, weight_decay, "
                      "lr_multiplier, master");
   EXPECT_EQ(ruleError(R"("optimizer": "frozen", "eps": 1)"),
             prefix + "rules[0].eps: \"eps\" belongs to muon and adamw, and "

@@ -78,6 +78,8 @@ TEST(Rules, PrintedDefaultsAreTheDefaults) {
   EXPECT_EQ(printed.getMuon(), MuonConfig());
   EXPECT_EQ(printed.getAdamW(), AdamWConfig());
   EXPECT_EQ(printed.getStep(), StepConfig());
+  EXPECT_EQ(printed.getPlacement(), PlacementConfig());
+  EXPECT_TRUE(printed.getGrid().empty());
   EXPECT_EQ(printed.getNumRules(), 0u);
   EXPECT_TRUE(printed.getWarnings().empty());
   // All keys are there, in digits that a person would write.
@@ -102,6 +104,9 @@ TEST(Rules, PrintedDefaultsAreTheDefaults) {
                            "\"skip_nonfinite\": true",
                            "\"grad_type\": \"same\"",
                            "\"state_type\": \"f32\"",
+                           "\"grid\": null",
+                           "\"sharding\": \"auto\"",
+                           "\"unreduced\": \"auto\"",
                            "\"rules\": []"})
     EXPECT_NE(text.find(part), std::string::npos) << part << " in " << text;
 }
@@ -216,7 +221,7 @@ TEST(Rules, DocumentedExamplesAreRight) {
       EXPECT_EQ(rules->getStep(), StepConfig());
     }
   }
-  EXPECT_EQ(examples, 4u);
+  EXPECT_EQ(examples, 5u);
 }
 
 TEST(Rules, LoadsFiles) {

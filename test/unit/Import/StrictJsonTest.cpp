@@ -81,6 +81,21 @@ TEST(StrictJson, Paths) {
   EXPECT_EQ(jsonElementPath("rules", 2), "rules[2]");
 }
 
+TEST(StrictJson, KeyOrder) {
+  using Keys = std::vector<std::string>;
+  EXPECT_EQ(getJsonKeyOrder(R"({"g": {"b": 1, "a": 2, "c": 3}})", "g"),
+            Keys({"b", "a", "c"}));
+  // Of the member of the root alone, and of nothing inside it.
+  EXPECT_EQ(getJsonKeyOrder(
+                R"({"x": {"g": {"n": 1}, "y": 0}, "g": {"z": {"q": 1}, "\u0061":
+                    [{"p": 1}]}, "h": {"w": 1}})",
+                "g"),
+            Keys({"z", "a"}));
+  EXPECT_EQ(getJsonKeyOrder(R"([{"g": {"a": 1}}])", "g"), Keys());
+  EXPECT_EQ(getJsonKeyOrder(R"({"g": [{"a": 1}], "h": "g"})", "g"), Keys());
+  EXPECT_EQ(getJsonKeyOrder("{}", "g"), Keys());
+}
+
 TEST(StrictJson, Quotes) {
   EXPECT_EQ(quoteForMessage("a\"b\\\n"), "\"a\\\"b\\\\\\x0a\"");
   EXPECT_EQ(quoteForMessage(std::string(1000, 'x')).size(), 165u);

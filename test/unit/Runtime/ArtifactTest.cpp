@@ -306,7 +306,7 @@ TEST_F(ArtifactTest, Versions) {
                 [](json &m) { m["format"] = "other"; });
   expectUnsupported("'version' is 2, this runtime needs 1",
                     [](json &m) { m["version"] = 2; });
-  expectUnsupported("'host_api' is 9, this runtime needs 3",
+  expectUnsupported("'host_api' is 9, this runtime needs 4",
                     [](json &m) { m["host_api"] = 9; });
   expectUnsupported("compiled for target 'rocm', device 'cpu' runs 'cpu'",
                     [](json &m) { m["target"] = "rocm"; });

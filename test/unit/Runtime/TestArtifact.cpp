@@ -66,7 +66,7 @@ void writeFile(const std::string &path, const std::string &content) {
 
 json stepManifest() {
   json manifest = json::parse(R"({
-    "format": "muon-artifact", "version": 1, "host_api": 3,
+    "format": "muon-artifact", "version": 1, "host_api": 4,
     "compiler": "by hand", "target": "cpu", "arch": "x86_64",
     "cpu": "x86-64", "features": ["sse2"],
     "arena": {"bytes": 1000, "alignment": 256},
@@ -143,7 +143,7 @@ std::string gpuCode() { return readFile(GPU_CODE); }
 
 json gpuManifest() {
   json manifest = json::parse(R"({
-    "format": "muon-artifact", "version": 1, "host_api": 3,
+    "format": "muon-artifact", "version": 1, "host_api": 4,
     "compiler": "by hand", "target": "cuda", "arch": "x86_64",
     "cpu": "x86-64", "features": ["sse2"],
     "arena": {"bytes": 100, "alignment": 256},
@@ -183,10 +183,8 @@ json gpuManifest() {
   return manifest;
 }
 
-/// Puts text where the file has `mark` and room for it. Blanks after a JSON
-/// text, and after PTX, are allowed.
-static void fill(std::string &image, const std::string &mark, size_t room,
-                 const std::string &text) {
+void fill(std::string &image, const std::string &mark, size_t room,
+          const std::string &text) {
   if (text.size() > room)
     throw std::runtime_error("text for " + mark + " is too long");
   size_t at = image.find(mark);
@@ -205,8 +203,6 @@ static void setSize(std::string &image, uint64_t room, uint64_t size) {
   std::memcpy(bytes, &size, 8);
   image.replace(at, 8, bytes, 8);
 }
-
-constexpr uint64_t manifestRoom = 16361, codeRoom = 8173;
 
 void writeArtifact(const std::string &path, const std::string &manifest,
                    std::optional<uint64_t> size) {

@@ -58,4 +58,14 @@ void writeGpuArtifact(const std::string &path, const std::string &manifest,
                       const std::optional<std::string> &code = gpuCode(),
                       std::optional<uint64_t> size = std::nullopt);
 
+/// Bytes that the libraries have for a manifest.
+constexpr uint64_t manifestRoom = 16361;
+/// Likewise for code, if they have any.
+constexpr uint64_t codeRoom = 8173;
+
+/// Puts text where the file has `mark` and room for it. Blanks after a JSON
+/// text, and after PTX, are allowed.
+void fill(std::string &image, const std::string &mark, size_t room,
+          const std::string &text);
+
 #endif // MUON_MLIR_TEST_UNIT_RUNTIME_TESTARTIFACT_H

@@ -11,7 +11,9 @@
 #include "mlir/IR/DialectImplementation.h"
 #include "muon-mlir/Dialect/Muon/IR/MuonDialect.h"
 #include "muon-mlir/Dialect/Muon/Schedules.h"
+#include "llvm/ADT/SmallSet.h"
 #include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/MathExtras.h"
 #include <cmath>
 
 using namespace mlir;
@@ -216,5 +218,93 @@ LogicalResult RowsAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   if (begin < 0 || begin >= end || end > rows)
     return emitError() << "expected 0 <= begin < end <= rows, found begin "
                        << begin << ", end " << end << ", rows " << rows;
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Attributes of distributed steps
+//===----------------------------------------------------------------------===//
+
+/// Axes of a grid: distinct and not negative. How many there are the grid
+/// knows.
+static LogicalResult verifyAxes(function_ref<InFlightDiagnostic()> emitError,
+                                ArrayRef<DenseI64ArrayAttr> lists) {
+  llvm::SmallDenseSet<int64_t> seen;
+  for (DenseI64ArrayAttr list : lists)
+    for (int64_t axis : list.asArrayRef())
+      if (axis < 0 || !seen.insert(axis).second)
+        return emitError() << "expected distinct axes of at least 0, found "
+                           << axis << (axis < 0 ? "" : " twice");
+  return success();
+}
+
+LogicalResult PartAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                               StringAttr tensor, IntegerAttr from,
+                               DenseI64ArrayAttr block,
+                               DenseI64ArrayAttr offset,
+                               DenseI64ArrayAttr shape) {
+  if (block.size() != shape.size() || offset.size() != shape.size())
+    return emitError() << "expected block, offset and shape of one rank, found "
+                       << block.size() << ", " << offset.size() << " and "
+                       << shape.size();
+  int64_t elements = 1;
+  for (auto [size, begin, dim] : llvm::zip_equal(
+           block.asArrayRef(), offset.asArrayRef(), shape.asArrayRef())) {
+    if (size < 1 || begin < 0 || begin > dim - size)
+      return emitError() << "expected a block within the shape, found " << size
+                         << " from " << begin << " on of " << dim;
+    if (llvm::MulOverflow(elements, size, elements))
+      return emitError() << "expected a block of less than 2^63 elements";
+  }
+  if (from && (!from.getType().isInteger(64) || from.getInt() < 0 ||
+               from.getInt() >= elements))
+    return emitError() << "expected 'from' to be a 64-bit number from 0 to "
+                       << elements - 1 << ", found " << from;
+  return success();
+}
+
+LogicalResult ShardingAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                   ArrayRef<DenseI64ArrayAttr> splitAxes) {
+  return verifyAxes(emitError, splitAxes);
+}
+
+LogicalResult
+UnreducedAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                      DenseI64ArrayAttr axes, Reduction) {
+  if (axes.empty())
+    return emitError() << "expected at least one axis";
+  return verifyAxes(emitError, axes);
+}
+
+LogicalResult GroupAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                FlatSymbolRefAttr, DenseI64ArrayAttr axes,
+                                int64_t place, int64_t size) {
+  if (place < 0 || place >= size)
+    return emitError() << "expected 0 <= place < size, found place " << place
+                       << " of " << size;
+  return verifyAxes(emitError, axes);
+}
+
+LogicalResult ExchangeAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                   StrategyKind strategy, GroupAttr group,
+                                   ShardingAttr sharding,
+                                   DenseI64ArrayAttr shape,
+                                   DenseI64ArrayAttr owners) {
+  if (sharding.getSplitAxes().size() != 2 || shape.size() != 2)
+    return emitError() << "expected a sharding and a shape of two dimensions";
+  for (int64_t size : shape.asArrayRef())
+    if (size < 1)
+      return emitError() << "expected positive dimensions, found " << size;
+  for (DenseI64ArrayAttr list : sharding.getSplitAxes())
+    for (int64_t axis : list.asArrayRef())
+      if (!llvm::is_contained(group.getAxes().asArrayRef(), axis))
+        return emitError() << "expected a sharding along axes of the group, "
+                           << group << ", found axis " << axis;
+  if ((strategy == StrategyKind::Own) == owners.empty())
+    return emitError() << "expected owners with strategy own alone";
+  for (int64_t owner : owners.asArrayRef())
+    if (owner < 0 || owner >= group.getSize())
+      return emitError() << "expected owners from 0 to " << group.getSize() - 1
+                         << ", found " << owner;
   return success();
 }

@@ -14,6 +14,12 @@
 using namespace mlir;
 using namespace mlir::muon;
 
+/// Whether `condition` is the flag of a look that lets every step pass.
+static bool alwaysHolds(Value condition) {
+  auto look = condition.getDefiningOp<LookOp>();
+  return look && !look.getSkipNonfinite() && condition == look->getResult(0);
+}
+
 namespace {
 
 /// A condition known at compile time: true goes away, false leaves the
@@ -26,15 +32,36 @@ struct FoldConstantCondition : public OpRewritePattern<OpT> {
                                 PatternRewriter &rewriter) const override {
     Value condition = op.getCondition();
     DenseElementsAttr value;
-    if (!condition || !matchPattern(condition, m_Constant(&value)))
+    bool holds = condition && alwaysHolds(condition);
+    if (!condition || (!holds && !matchPattern(condition, m_Constant(&value))))
       return rewriter.notifyMatchFailure(op, "no constant condition");
-    if (value.getSplatValue<bool>()) {
+    if (holds || value.getSplatValue<bool>()) {
       rewriter.modifyOpInPlace(op, [&] { op.dropCondition(); });
       return success();
     }
     // Everything that is written only otherwise has undefined contents then.
     auto inPlace = cast<InPlaceOpInterface>(op.getOperation());
     rewriter.replaceOp(op, inPlace.getDestinations());
+    return success();
+  }
+};
+
+/// Sums that decide neither about the step nor about its clip coefficient.
+struct DropUnusedSums : public OpRewritePattern<LookOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(LookOp op,
+                                PatternRewriter &rewriter) const override {
+    if (op.getSkipNonfinite())
+      return rewriter.notifyMatchFailure(op, "all sums have to be finite");
+    bool dropsGradients = op.getLimit().empty() && !op.getGradients().empty();
+    if (!dropsGradients && op.getMomenta().empty())
+      return rewriter.notifyMatchFailure(op, "no sums without use");
+    rewriter.modifyOpInPlace(op, [&] {
+      op.getMomentaMutable().clear();
+      if (dropsGradients)
+        op.getGradientsMutable().clear();
+    });
     return success();
   }
 };
@@ -88,6 +115,11 @@ MUON_CONDITIONAL_OP(MomentumOp)
 MUON_CONDITIONAL_OP(ApplyOp)
 
 #undef MUON_CONDITIONAL_OP
+
+void LookOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
+                                         MLIRContext *context) {
+  patterns.add<DropUnusedSums>(context);
+}
 
 void OrthogonalizeOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
                                                   MLIRContext *context) {

@@ -9,9 +9,12 @@
 #include "muon-mlir/Dialect/Muon/IR/MuonDialect.h"
 #include "mlir/Bytecode/BytecodeImplementation.h"
 #include "mlir/Dialect/LLVMIR/LLVMTypes.h"
+#include "mlir/Dialect/Shard/IR/ShardOps.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
+#include "mlir/Transforms/InliningUtils.h"
+#include "muon-mlir/Dialect/Muon/IR/Grid.h"
 #include "muon-mlir/Dialect/Muon/IR/MuonOps.h"
 
 using namespace mlir;
@@ -59,6 +62,20 @@ uint64_t MuonDialect::getBytecodeVersion(DialectBytecodeReader &reader) {
   return static_cast<const MuonDialectVersion *>(*version)->version;
 }
 
+namespace {
+/// A step may be put together from functions.
+struct MuonInlinerInterface : public DialectInlinerInterface {
+  using DialectInlinerInterface::DialectInlinerInterface;
+
+  bool isLegalToInline(Operation *, Region *, bool, IRMapping &) const final {
+    return true;
+  }
+  bool isLegalToInline(Region *, Region *, bool, IRMapping &) const final {
+    return true;
+  }
+};
+} // namespace
+
 void MuonDialect::initialize() {
   registerAttributes();
   registerTypes();
@@ -66,7 +83,7 @@ void MuonDialect::initialize() {
 #define GET_OP_LIST
 #include "muon-mlir/Dialect/Muon/IR/MuonOps.cpp.inc"
       >();
-  addInterfaces<MuonBytecodeInterface>();
+  addInterfaces<MuonBytecodeInterface, MuonInlinerInterface>();
 }
 
 //===----------------------------------------------------------------------===//
@@ -84,6 +101,48 @@ static bool isKernelDescription(Attribute attr) {
     return isa<StringAttr>(field.getValue()) ||
            (number && number.getType().isInteger(64));
   });
+}
+
+/// `muon.rank`: a place in the module's grid. What ranks still have to add up
+/// is not a gradient yet.
+static LogicalResult verifyRank(Operation *op, Attribute value) {
+  auto emit = [&]() -> InFlightDiagnostic {
+    return op->emitError() << "'" << MuonDialect::kRank << "' ";
+  };
+  auto module = dyn_cast<ModuleOp>(op);
+  if (!module)
+    return emit() << "expected a module";
+  FailureOr<shard::GridOp> grid = getGrid(module);
+  if (failed(grid))
+    return failure();
+  auto rank = dyn_cast<IntegerAttr>(value);
+  int64_t ranks = 1;
+  if (*grid)
+    for (int64_t size : (*grid).getShape())
+      ranks *= size;
+  if (!*grid || !rank || rank.getInt() < 0 || rank.getInt() >= ranks)
+    return emit() << "expected the number of a rank of the module's shard.grid"
+                  << ", found " << value;
+  for (auto function : module.getOps<FunctionOpInterface>()) {
+    if (function.isExternal())
+      continue;
+    for (BlockArgument argument : function.getArguments()) {
+      if (!function.getArgAttr(argument.getArgNumber(),
+                               MuonDialect::kUnreduced))
+        continue;
+      for (Operation *user : argument.getUsers()) {
+        if (isa<ReduceScatterOp, AllReduceOp, WaitOp, StartCollectiveOp>(user))
+          continue;
+        InFlightDiagnostic diag =
+            user->emitOpError("uses argument #")
+            << argument.getArgNumber()
+            << ", which is an unreduced gradient; expected a sum over the "
+               "ranks first";
+        return diag;
+      }
+    }
+  }
+  return success();
 }
 
 LogicalResult MuonDialect::verifyOperationAttribute(Operation *op,
@@ -106,10 +165,52 @@ LogicalResult MuonDialect::verifyOperationAttribute(Operation *op,
       return emit() << "expected a list of kernels, each with a name and a "
                        "phase, and numbers of 64 bits";
   }
+  auto isList = [](Attribute value, auto isElement) {
+    auto list = dyn_cast<ArrayAttr>(value);
+    return list && llvm::all_of(list, isElement);
+  };
+  if (attr.getName() == kPlan &&
+      !isList(attr.getValue(), llvm::IsaPred<StringAttr>))
+    return emit() << "expected a list of strings, found " << attr.getValue();
+  if (attr.getName() == kCollectives &&
+      !isList(attr.getValue(), llvm::IsaPred<DictionaryAttr>))
+    return emit() << "expected a list of dictionaries, found "
+                  << attr.getValue();
+  if (attr.getName() == kStrategy && !isa<StringAttr>(attr.getValue()))
+    return emit() << "expected a string, found " << attr.getValue();
+  if (attr.getName() == kAxes) {
+    auto grid = dyn_cast<shard::GridOp>(op);
+    if (!grid || !isList(attr.getValue(), llvm::IsaPred<StringAttr>) ||
+        cast<ArrayAttr>(attr.getValue()).size() != grid.getShape().size())
+      return emit() << "expected a shard.grid with a name for each axis, found "
+                    << attr.getValue();
+  }
+  if (attr.getName() == kRank)
+    return verifyRank(op, attr.getValue());
   return success();
 }
 
-/// `muon.names`: one name or row block per member.
+/// A part of a tensor: the block, or a run of its elements.
+static LogicalResult verifyPart(function_ref<InFlightDiagnostic()> emitError,
+                                PartAttr part, Type type) {
+  std::optional<ParameterShape> shape = getParameterShape(type);
+  if (!shape)
+    return emitError() << "part " << part << " does not fit type " << type;
+  if (!part.getFrom()) {
+    if (ArrayRef(shape->shape) == part.getBlock().asArrayRef())
+      return success();
+    return emitError() << "block " << part << " does not fit type " << type;
+  }
+  int64_t held = 1;
+  for (int64_t size : part.getBlock().asArrayRef())
+    held *= size;
+  if (shape->elements() > held - part.getFrom().getInt())
+    return emitError() << "part " << part << " does not have the elements of "
+                       << type;
+  return success();
+}
+
+/// `muon.names`: one name, row block or part per member.
 static LogicalResult verifyNames(Operation *op, unsigned argIndex, Type type,
                                  Attribute value) {
   auto emit = [&]() -> InFlightDiagnostic {
@@ -117,8 +218,10 @@ static LogicalResult verifyNames(Operation *op, unsigned argIndex, Type type,
                            << MuonDialect::kNames << "' ";
   };
   auto names = dyn_cast<ArrayAttr>(value);
-  if (!names || !llvm::all_of(names, llvm::IsaPred<StringAttr, RowsAttr>))
-    return emit() << "expected a list of names and row blocks, found " << value;
+  if (!names ||
+      !llvm::all_of(names, llvm::IsaPred<StringAttr, RowsAttr, PartAttr>))
+    return emit() << "expected a list of names, row blocks and parts, found "
+                  << value;
   // A list of sums has one name per parameter and one number per matrix.
   if (isF64List(type))
     return success();
@@ -129,6 +232,9 @@ static LogicalResult verifyNames(Operation *op, unsigned argIndex, Type type,
     return emit() << "expected " << members << " names for " << type
                   << ", found " << names.size();
   for (Attribute name : names) {
+    if (auto part = dyn_cast<PartAttr>(name);
+        part && failed(verifyPart(emit, part, type)))
+      return failure();
     auto block = dyn_cast<RowsAttr>(name);
     if (!block)
       continue;
@@ -163,6 +269,24 @@ LogicalResult MuonDialect::verifyRegionArgAttribute(Operation *op, unsigned,
     auto value = dyn_cast<FloatAttr>(attr.getValue());
     if (!value || !value.getValue().isFinite())
       return emit() << "expected a finite number, found " << attr.getValue();
+    return success();
+  }
+  if (name == kSharding) {
+    auto sharding = dyn_cast<ShardingAttr>(attr.getValue());
+    std::optional<ParameterShape> shape = getParameterShape(type);
+    if (!sharding || !shape ||
+        sharding.getSplitAxes().size() != shape->shape.size())
+      return emit() << "expected a #muon.sharding with a list of axes for each "
+                       "dimension of "
+                    << type << ", found " << attr.getValue();
+    return success();
+  }
+  if (name == kUnreduced) {
+    auto role = function.getArgAttrOfType<RoleAttr>(argIndex, kRole);
+    if (!isa<UnreducedAttr>(attr.getValue()) || !role ||
+        role.getValue() != Role::Gradient)
+      return emit() << "expected a #muon.unreduced of a gradient, found "
+                    << attr.getValue();
     return success();
   }
   if (name == kHost) {

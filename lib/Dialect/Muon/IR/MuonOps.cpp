@@ -7,11 +7,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "muon-mlir/Dialect/Muon/IR/MuonOps.h"
-#include "mlir/Bytecode/BytecodeImplementation.h"
+#include "InPlaceOps.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "mlir/Dialect/Utils/StaticValueUtils.h"
-#include "mlir/IR/Builders.h"
-#include "mlir/IR/OpImplementation.h"
 #include "mlir/IR/TypeUtilities.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
 #include "llvm/ADT/SmallString.h"
@@ -22,78 +19,19 @@
 using namespace mlir;
 using namespace mlir::muon;
 
-//===----------------------------------------------------------------------===//
-// Syntax of operations with named operand groups
-//===----------------------------------------------------------------------===//
-
-/// Parses `group(%a, %b : t0, t1) … {attributes}`. The result types are those
-/// of the destinations that are values.
-template <typename OpT>
-static ParseResult parseInPlaceOp(OpAsmParser &parser, OperationState &result) {
-  SmallVector<int32_t> segments;
-  SmallVector<Type> destinationTypes;
-  for (auto [index, spec] : llvm::enumerate(OpT::getOperandGroups())) {
-    StringRef name = spec.rtrim("?*!");
-    bool isOptional = spec.contains('?') || spec.contains('*');
-    if (failed(parser.parseOptionalKeyword(name))) {
-      if (!isOptional)
-        return parser.emitError(parser.getCurrentLocation())
-               << "expected operand '" << name << "(...)'";
-      segments.push_back(0);
-      continue;
-    }
-    SmallVector<OpAsmParser::UnresolvedOperand> operands;
-    SmallVector<Type> types;
-    SMLoc loc = parser.getCurrentLocation();
-    if (parser.parseLParen() || parser.parseOperandList(operands) ||
-        parser.parseColonTypeList(types) || parser.parseRParen() ||
-        parser.resolveOperands(operands, types, loc, result.operands))
-      return failure();
-    segments.push_back(operands.size());
-    if (index >= OpT::getFirstDestinationGroup())
-      llvm::copy_if(types, std::back_inserter(destinationTypes),
-                    [](Type type) { return !isBuffer(type); });
-  }
-  SMLoc attrLoc = parser.getCurrentLocation();
-  if (parser.parseOptionalAttrDict(result.attributes))
-    return failure();
-  if (result.attributes.get(OpT::getOperandSegmentSizeAttr()))
-    return parser.emitError(attrLoc)
-           << "'" << OpT::getOperandSegmentSizeAttr()
-           << "' follows from the operands and cannot be given";
-  // Properties are set from attributes without a diagnostic of their own.
-  if (failed(OpT::verifyInherentAttrs(result.name, result.attributes, [&]() {
-        return parser.emitError(parser.getNameLoc())
-               << "'" << result.name.getStringRef() << "' op ";
-      })))
-    return failure();
-  result.addAttribute(OpT::getOperandSegmentSizeAttr(),
-                      parser.getBuilder().getDenseI32ArrayAttr(segments));
-  result.addTypes(destinationTypes);
-  return success();
-}
-
-template <typename OpT>
-static void printInPlaceOp(OpAsmPrinter &printer, OpT op) {
-  auto inPlace = cast<InPlaceOpInterface>(op.getOperation());
-  for (auto [index, spec] : llvm::enumerate(OpT::getOperandGroups())) {
-    OperandRange group = inPlace.getOperandGroup(index);
-    if (group.empty())
-      continue;
-    printer << ' ' << spec.rtrim("?*!") << '(' << group << " : "
-            << group.getTypes() << ')';
-  }
-  printer.printOptionalAttrDict(op->getAttrs(),
-                                {OpT::getOperandSegmentSizeAttr()});
-}
+namespace {
+/// What ranks tell each other, and in which order.
+struct CommunicationResource
+    : public SideEffects::Resource::Base<CommunicationResource> {
+  StringRef getName() final { return "<Communication>"; }
+};
+} // namespace
 
 //===----------------------------------------------------------------------===//
 // Verification shared by operations with named operand groups
 //===----------------------------------------------------------------------===//
 
-/// Every group has the number of values its name says, tensors and buffers do
-/// not mix, and no value is a destination twice.
-static LogicalResult verifyInPlaceOp(InPlaceOpInterface op) {
+LogicalResult muon::verifyInPlaceOp(InPlaceOpInterface op) {
   for (auto [index, spec] : llvm::enumerate(op.getOperandGroups())) {
     unsigned size = op.getOperandGroupSize(index);
     if (spec.contains('*'))
@@ -139,6 +77,23 @@ static LogicalResult verifySameShape(InPlaceOpInterface op,
              << values.front().getType() << " and " << value.getType();
   }
   return success();
+}
+
+/// The gradient has the shape of `parameter`, or is a batch that holds the
+/// members of a stack one after the other.
+static LogicalResult verifyGradient(InPlaceOpInterface op, Value gradient,
+                                    Value parameter) {
+  ParameterShape shape = *getParameterShape(parameter.getType());
+  ParameterShape other = *getParameterShape(gradient.getType());
+  if (shape.stacked && !other.stacked) {
+    SmallVector<int64_t> expected(shape.shape);
+    while (expected.size() < 3)
+      expected.insert(expected.begin(), 1);
+    expected[0] *= shape.members;
+    if (ArrayRef(other.shape) == ArrayRef(expected))
+      return success();
+  }
+  return verifySameShape(op, {parameter, gradient});
 }
 
 /// A list has one number per matrix.
@@ -304,10 +259,11 @@ LogicalResult AdvanceOp::verify() { return verifyInPlaceOp(*this); }
 LogicalResult UpdateOp::verify() {
   if (failed(verifyInPlaceOp(*this)))
     return failure();
-  SmallVector<Value> parameters = {getWeight().front(), getGradient().front(),
-                                   getMomentum().front()};
+  SmallVector<Value> parameters = {getWeight().front(), getMomentum().front()};
   llvm::append_range(parameters, getMaster());
   if (failed(verifySameShape(*this, parameters)) ||
+      failed(
+          verifyGradient(*this, getGradient().front(), getWeight().front())) ||
       failed(verifyMaster(*this, parameters.front(), getMaster())))
     return failure();
   int64_t matrices =
@@ -320,16 +276,26 @@ LogicalResult UpdateOp::verify() {
       failed(verifyFinite(*this, "lr_multiplier", getLrMultiplier())) ||
       failed(verifySteps(*this, getSteps())))
     return failure();
+  if (std::optional<ExchangeAttr> exchange = getExchange();
+      exchange && exchange->getStrategy() == StrategyKind::Own) {
+    ArrayRef<int64_t> owners = exchange->getOwners().asArrayRef();
+    if (static_cast<int64_t>(owners.size()) != matrices ||
+        !llvm::is_sorted(owners))
+      return emitOpError("'exchange' expected an owner for each of ")
+             << matrices << " matrices, in order, found [" << owners << "]";
+  }
   return verifyRestarts(*this, getRestarts(), getSteps(), getIteration());
 }
 
 LogicalResult AdamWUpdateOp::verify() {
   if (failed(verifyInPlaceOp(*this)))
     return failure();
-  SmallVector<Value> parameters = {getWeight().front(), getGradient().front(),
-                                   getExpAvg().front(), getExpAvgSq().front()};
+  SmallVector<Value> parameters = {getWeight().front(), getExpAvg().front(),
+                                   getExpAvgSq().front()};
   llvm::append_range(parameters, getMaster());
   if (failed(verifySameShape(*this, parameters)) ||
+      failed(
+          verifyGradient(*this, getGradient().front(), getWeight().front())) ||
       failed(verifyMaster(*this, parameters.front(), getMaster())))
     return failure();
   int64_t matrices =
@@ -354,8 +320,8 @@ LogicalResult AdamWUpdateOp::verify() {
 
 LogicalResult MomentumOp::verify() {
   if (failed(verifyInPlaceOp(*this)) ||
-      failed(verifySameShape(*this,
-                             {getMomentum().front(), getGradient().front()})) ||
+      failed(verifyGradient(*this, getGradient().front(),
+                            getMomentum().front())) ||
       failed(verifyHoldsMatrices(*this, getX().front(), getMomentum().front())))
     return failure();
   int64_t matrices =
@@ -389,6 +355,9 @@ LogicalResult OrthogonalizeOp::verify() {
            << stringifyCompute(getCompute()) << " expected 'x' of "
            << getStorageType(getContext(), getCompute()) << ", found "
            << getX().front().getType();
+  if (getGroup() && getIteration() != Iteration::Gram)
+    return emitOpError("'group' expected iteration gram, found ")
+           << stringifyIteration(getIteration());
   return verifyIteration(*this, getX().front(), getFactor(), getOut().front());
 }
 
@@ -488,22 +457,7 @@ LogicalResult ApplyOp::verify() {
 // Methods that all operations with named operand groups share
 //===----------------------------------------------------------------------===//
 
-template <typename OpT>
-static LogicalResult inferInPlaceTypes(ValueRange operands,
-                                       const typename OpT::Properties &props,
-                                       SmallVectorImpl<Type> &inferred) {
-  unsigned inputs = 0;
-  for (unsigned i = 0; i < OpT::getFirstDestinationGroup(); ++i)
-    inputs += props.operandSegmentSizes[i];
-  if (inputs > operands.size())
-    return failure();
-  for (Value destination : operands.drop_front(inputs))
-    if (!isBuffer(destination.getType()))
-      inferred.push_back(destination.getType());
-  return success();
-}
-
-static void getInPlaceEffects(
+void muon::getInPlaceEffects(
     InPlaceOpInterface op,
     SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
         &effects) {
@@ -515,11 +469,13 @@ static void getInPlaceEffects(
     if (op.isDestination(operand))
       effects.emplace_back(MemoryEffects::Write::get(), &operand);
   }
+  // Others wait for it, even where nobody looks at the results.
+  if (isa<CollectiveOpInterface, WaitOp>(op.getOperation()))
+    effects.emplace_back(MemoryEffects::Write::get(),
+                         CommunicationResource::get());
 }
 
-/// Attributes of operations in version 1 of the bytecode, which wrote them one
-/// after the other; a name ends in `?` where the attribute could be absent.
-static ArrayRef<StringRef> getVersion1Attributes(StringRef mnemonic) {
+ArrayRef<StringRef> muon::getVersion1Attributes(StringRef mnemonic) {
   static const llvm::StringMap<SmallVector<StringRef>> attributes = {
       {"sum_squares", {}},
       {"look", {"skip_nonfinite?"}},
@@ -542,80 +498,6 @@ static ArrayRef<StringRef> getVersion1Attributes(StringRef mnemonic) {
                                    : ArrayRef<StringRef>(entry->second);
 }
 
-/// Reads what writeProperties writes: a dictionary, so that an attribute with a
-/// default can be added without another version.
-template <typename OpT>
-static LogicalResult readInPlaceProperties(DialectBytecodeReader &reader,
-                                           OperationState &state) {
-  auto &properties = state.getOrAddProperties<typename OpT::Properties>();
-  auto emitError = [&] { return reader.emitError(); };
-  if (MuonDialect::getBytecodeVersion(reader) >= 2) {
-    DictionaryAttr attributes;
-    if (failed(reader.readAttribute(attributes)))
-      return failure();
-    return OpT::setPropertiesFromAttr(properties, attributes, emitError);
-  }
-  if (reader.getBytecodeVersion() < 6)
-    return reader.emitError(
-        "expected at least version 6 of the bytecode with version 1 of the "
-        "muon dialect");
-  NamedAttrList attributes;
-  StringRef name = OpT::getOperationName();
-  for (StringRef key :
-       getVersion1Attributes(name.drop_front(name.find('.') + 1))) {
-    Attribute value;
-    bool isOptional = key.consume_back("?");
-    if (failed(isOptional ? reader.readOptionalAttribute(value)
-                          : reader.readAttribute(value)))
-      return failure();
-    if (value)
-      attributes.append(key, value);
-  }
-  auto &segments = properties.operandSegmentSizes;
-  if (failed(reader.readSparseArray(MutableArrayRef(segments))))
-    return failure();
-  attributes.append(
-      OpT::getOperandSegmentSizeAttr(),
-      DenseI32ArrayAttr::get(reader.getContext(), ArrayRef<int32_t>(segments)));
-  return OpT::setPropertiesFromAttr(
-      properties, attributes.getDictionary(reader.getContext()), emitError);
-}
-
-#define MUON_IN_PLACE_OP(OpT)                                                  \
-  LogicalResult OpT::readProperties(DialectBytecodeReader &reader,             \
-                                    OperationState &state) {                   \
-    return readInPlaceProperties<OpT>(reader, state);                          \
-  }                                                                            \
-  void OpT::writeProperties(DialectBytecodeWriter &writer) {                   \
-    writer.writeAttribute(getPropertiesAsAttr(getContext(), getProperties())); \
-  }                                                                            \
-  ParseResult OpT::parse(OpAsmParser &parser, OperationState &result) {        \
-    return parseInPlaceOp<OpT>(parser, result);                                \
-  }                                                                            \
-  void OpT::print(OpAsmPrinter &printer) { printInPlaceOp(printer, *this); }   \
-  LogicalResult OpT::inferReturnTypes(                                         \
-      MLIRContext *, std::optional<Location>, ValueRange operands,             \
-      DictionaryAttr, OpaqueProperties properties, RegionRange,                \
-      SmallVectorImpl<Type> &inferred) {                                       \
-    return inferInPlaceTypes<OpT>(operands, *properties.as<Properties *>(),    \
-                                  inferred);                                   \
-  }                                                                            \
-  void OpT::getEffects(                                                        \
-      SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>      \
-          &effects) {                                                          \
-    getInPlaceEffects(*this, effects);                                         \
-  }
-
-#define MUON_TENSOR_OP(OpT)                                                    \
-  MUON_IN_PLACE_OP(OpT)                                                        \
-  LogicalResult OpT::reifyResultShapes(OpBuilder &builder,                     \
-                                       ReifiedRankedShapedTypeDims &shapes) {  \
-    for (Type type : getOperation()->getResultTypes())                         \
-      shapes.push_back(getAsIndexOpFoldResult(                                 \
-          builder.getContext(), cast<ShapedType>(type).getShape()));           \
-    return success();                                                          \
-  }
-
 MUON_TENSOR_OP(SumSquaresOp)
 MUON_TENSOR_OP(LookOp)
 MUON_IN_PLACE_OP(AdvanceOp)
@@ -629,9 +511,6 @@ MUON_TENSOR_OP(SymmetricProductOp)
 MUON_TENSOR_OP(CommutingProductOp)
 MUON_TENSOR_OP(SymmetricApplyOp)
 MUON_IN_PLACE_OP(ApplyOp)
-
-#undef MUON_TENSOR_OP
-#undef MUON_IN_PLACE_OP
 
 //===----------------------------------------------------------------------===//
 // Runtime level
@@ -672,6 +551,13 @@ static int64_t getCount(Type type) {
   if (auto table = dyn_cast<TableType>(type))
     return table.getCount();
   return cast<MemRefType>(type).getDimSize(0);
+}
+
+LogicalResult StartCollectiveOp::verify() {
+  for (Type type : getBuffers().getTypes())
+    if (failed(verifyContiguous(*this, type)))
+      return failure();
+  return success();
 }
 
 LogicalResult SliceOp::verify() {

@@ -202,6 +202,10 @@ static bool isShaped(Type type, int64_t rank, Predicate isElement) {
 }
 
 bool muon::isBatch(Type type) { return isShaped(type, 3, isStorage); }
+bool muon::isExchanged(Type type) {
+  std::optional<ParameterShape> shape = getParameterShape(type);
+  return shape && (isStorage(shape->elementType) || shape->elementType.isF64());
+}
 bool muon::isF32Scalar(Type type) {
   return isShaped(type, 0, [](Type t) { return t.isF32(); });
 }

@@ -6,7 +6,9 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Placement.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Shard/IR/ShardDialect.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "muon-mlir/Dialect/Muon/IR/MuonOps.h"
 #include "muon-mlir/Dialect/Muon/Transforms/Passes.h"
@@ -30,6 +32,9 @@ struct Parameter {
   Attribute name;
   RankedTensorType weightType, gradientType;
   const rules::ResolvedParam *resolved;
+  /// How ranks have it, and the strategy that the user wants; null if nobody
+  /// says.
+  Attribute sharding, gradientSharding, unreduced, strategy;
 };
 
 /// Builds the body of a step whose optimizers are known.
@@ -64,10 +69,19 @@ private:
     return body.addArgument(type, loc);
   }
   Value addNamed(const Parameter &parameter, Type type, Role role) {
-    return addArgument(
-        parameter.loc, type, role,
-        builder.getNamedAttr(MuonDialect::kNames,
-                             builder.getArrayAttr(parameter.name)));
+    SmallVector<NamedAttribute> attrs = {builder.getNamedAttr(
+        MuonDialect::kNames, builder.getArrayAttr(parameter.name))};
+    auto add = [&](StringRef name, Attribute value) {
+      if (value)
+        attrs.push_back(builder.getNamedAttr(name, value));
+    };
+    if (role == Role::Gradient) {
+      add(MuonDialect::kSharding, parameter.gradientSharding);
+      add(MuonDialect::kUnreduced, parameter.unreduced);
+    } else if (isTensorRole(role)) {
+      add(MuonDialect::kSharding, parameter.sharding);
+    }
+    return addArgument(parameter.loc, type, role, attrs);
   }
   Value addScalar(Role role, StringRef group,
                   std::optional<double> defaultValue) {
@@ -213,7 +227,10 @@ void StepBuilder::addMuon(const Parameter &parameter,
                     : DenseI64ArrayAttr(),
       Side::Auto, *symbolizeCompute(rules::stringify(muon.compute)),
       convert(context, muon.scale), muon.transposed,
-      builder.getF64FloatAttr(muon.lrMultiplier).getValue());
+      builder.getF64FloatAttr(muon.lrMultiplier).getValue(),
+      /*exchange=*/ExchangeAttr());
+  if (parameter.strategy)
+    op->setAttr(MuonDialect::kStrategy, parameter.strategy);
   llvm::append_range(results, op.getResults());
 }
 
@@ -230,6 +247,8 @@ void StepBuilder::addAdamW(const Parameter &parameter,
       builder.getF64FloatAttr(adamw.beta2).getValue(),
       builder.getF64FloatAttr(adamw.eps).getValue(),
       builder.getF64FloatAttr(adamw.lrMultiplier).getValue());
+  if (parameter.strategy)
+    op->setAttr(MuonDialect::kStrategy, parameter.strategy);
   llvm::append_range(results, op.getResults());
 }
 
@@ -301,14 +320,17 @@ struct AssignOptimizersPass
     if (!hasWork)
       return;
     llvm::Expected<rules::Rules> loaded =
-        rules.empty() ? llvm::Expected<rules::Rules>(rules::Rules())
-                      : rules::Rules::load(rules);
+        rules.empty() ? rules::Rules::parse("{}", /*fileName=*/"", grid)
+                      : rules::Rules::load(rules, grid);
     if (!loaded) {
       getOperation().emitError(llvm::toString(loaded.takeError()));
       return signalPassFailure();
     }
     for (const std::string &warning : loaded->getWarnings())
       getOperation().emitWarning(warning);
+    if (!loaded->getGrid().empty() &&
+        failed(setGrid(getOperation(), loaded->getGrid())))
+      return signalPassFailure();
     for (auto step : getOperation().getOps<func::FuncOp>())
       if (!step.isExternal() && failed(assign(step, *loaded)))
         return signalPassFailure();
@@ -393,19 +415,49 @@ LogicalResult AssignOptimizersPass::addParameter(
   const rules::ResolvedParam &kept =
       resolvedParams.emplace_back(std::move(*resolved));
 
+  auto function = op->getParentOfType<func::FuncOp>();
+  auto getAttr = [&](Value argument, StringRef attribute) {
+    return function.getArgAttr(cast<BlockArgument>(argument).getArgNumber(),
+                               attribute);
+  };
+  auto place = [&](Parameter parameter) {
+    parameter.sharding = getAttr(op.getWeight(), MuonDialect::kSharding);
+    parameter.gradientSharding =
+        getAttr(op.getGradient(), MuonDialect::kSharding);
+    parameter.unreduced = getAttr(op.getGradient(), MuonDialect::kUnreduced);
+    // What stands in the IR is nearer to the parameter than any rule.
+    const std::optional<distribution::Placement> &placement = kept.placement;
+    if (placement && !parameter.sharding && !parameter.gradientSharding &&
+        !parameter.unreduced) {
+      if (!placement->splitAxes.empty() &&
+          (placement->isSplit() || kept.isPlacedByFile))
+        parameter.sharding = parameter.gradientSharding =
+            getShardingAttr(&getContext(), *placement);
+      parameter.unreduced = getUnreducedAttr(&getContext(), *placement);
+    }
+    parameter.strategy = op->getAttr(MuonDialect::kStrategy);
+    if (!parameter.strategy && kept.strategy)
+      parameter.strategy = StringAttr::get(
+          &getContext(), distribution::stringify(*kept.strategy));
+    parameters.push_back(parameter);
+  };
   RankedTensorType gradientType = op.getGradient().getType();
   if (!isMuon || !kept.muon.split) {
-    parameters.push_back({op.getLoc(), *name, type, gradientType, &kept});
+    place({op.getLoc(), *name, type, gradientType, &kept, {}, {}, {}, {}});
     return success();
   }
   int64_t begin = 0, rows = type.getDimSize(0), cols = type.getDimSize(1);
   for (int64_t size : *kept.muon.split) {
     auto block = RowsAttr::get(&getContext(), *name, begin, begin + size, rows);
-    parameters.push_back(
-        {op.getLoc(), block,
-         RankedTensorType::get({size, cols}, type.getElementType()),
-         RankedTensorType::get({size, cols}, gradientType.getElementType()),
-         &kept});
+    place({op.getLoc(),
+           block,
+           RankedTensorType::get({size, cols}, type.getElementType()),
+           RankedTensorType::get({size, cols}, gradientType.getElementType()),
+           &kept,
+           {},
+           {},
+           {},
+           {}});
     begin += size;
   }
   return success();

@@ -76,6 +76,8 @@ void muon::registerBufferizableOpInterfaceExternalModels(
     attachModels<SumSquaresOp, LookOp, AdvanceOp, UpdateOp, AdamWUpdateOp,
                  MomentumOp, NormalizeOp, OrthogonalizeOp, PolynomialStepOp,
                  SymmetricProductOp, CommutingProductOp, SymmetricApplyOp,
-                 ApplyOp>(context);
+                 ApplyOp, AllReduceOp, ReduceScatterOp, AllGatherOp,
+                 BroadcastOp, AllToAllOp, PlaceOp, AssembleOp, DivideOp,
+                 PackTriangleOp, UnpackTriangleOp>(context);
   });
 }

@@ -77,6 +77,9 @@ static bool isSkippable(Operation &op, Operation *last) {
   auto inPlace = dyn_cast<InPlaceOpInterface>(op);
   if (!inPlace || op.getNumResults() != 0)
     return false;
+  // Ranks start and end collectives whatever happens.
+  if (isa<CollectiveOpInterface, WaitOp>(op))
+    return false;
   return llvm::all_of(inPlace.getDestinations(), [&](Value value) {
     return isScratch(value) &&
            llvm::all_of(value.getUsers(), [&](Operation *user) {

@@ -39,7 +39,14 @@ struct SelectIterationPass
       if (auto update = dyn_cast<UpdateOp>(op)) {
         ParameterShape shape =
             *getParameterShape(update.getWeight().front().getType());
-        select(update, shape.rows(), shape.cols(), *chosen,
+        int64_t rows = shape.rows(), cols = shape.cols();
+        if (std::optional<ExchangeAttr> exchange = update.getExchange()) {
+          rows = exchange->getShape()[0];
+          cols = exchange->getShape()[1];
+          if (exchange->getStrategy() == StrategyKind::DistributedGram)
+            fixGram(update, *exchange);
+        }
+        select(update, rows, cols, *chosen,
                Twine(compute.getValue()) +
                    " products: the default of this target");
       }
@@ -53,6 +60,14 @@ struct SelectIterationPass
                "products in the type of x");
       }
     });
+  }
+
+  /// Where ranks have parts of X, the side that is not split and the Gram
+  /// iteration are all that works.
+  static void fixGram(UpdateOp update, ExchangeAttr exchange) {
+    bool splitsRows = !exchange.getSharding().getSplitAxes()[0].empty();
+    update.setSide(splitsRows ? Side::Right : Side::Left);
+    update.setIteration(Iteration::Gram);
   }
 
   template <typename OpT>

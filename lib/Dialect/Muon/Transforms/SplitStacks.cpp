@@ -221,6 +221,13 @@ struct SplitStacksPass
   }
 
   LogicalResult split(MomentumOp op) {
+    // What other ranks send is not in the chain.
+    for (Operation *user : op.getX().front().getUsers())
+      if (isa<CollectiveOpInterface>(user))
+        return op.emitOpError("is of matrices that ranks exchange, whose "
+                              "scratch memory cannot be limited; expected no "
+                              "scratch limit, found ")
+               << int64_t(scratchLimit);
     Chain chain(op);
     int64_t matrices = chain.getMatrices();
     std::optional<int64_t> all = chain.getScratch(matrices);

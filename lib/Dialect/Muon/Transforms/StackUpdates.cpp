@@ -180,8 +180,13 @@ DictionaryAttr Stacker::getKey(const Candidate &candidate) {
   for (auto [operand, kind] :
        llvm::zip_equal(op->getOperands(), candidate.kinds)) {
     operands.push_back(TypeAttr::get(operand.getType()));
-    if (kind == OperandKind::Tensor)
+    if (kind == OperandKind::Tensor) {
       operands.push_back(getSumsKey(op, operand));
+      unsigned index = cast<BlockArgument>(operand).getArgNumber();
+      for (StringRef name : {MuonDialect::kSharding, MuonDialect::kUnreduced})
+        if (Attribute placement = step.getArgAttr(index, name))
+          operands.push_back(placement);
+    }
     if (kind == OperandKind::Shared)
       operands.push_back(builder.getI64IntegerAttr(
           reinterpret_cast<intptr_t>(operand.getAsOpaquePointer())));

@@ -24,10 +24,36 @@ using namespace mlir::muon;
 
 namespace {
 
-/// Builds the steps of one segment on X in Gram space.
-Value buildSegment(ProductChain &chain, Value x, ValueRange factor,
+/// The sum over ranks that have parts of X.
+Value addUp(OpBuilder &builder, Location loc, Value gram, GroupAttr group) {
+  auto type = cast<RankedTensorType>(gram.getType());
+  int64_t count = type.getDimSize(0), m = type.getDimSize(1);
+  auto empty = [&](ArrayRef<int64_t> shape) -> Value {
+    return tensor::EmptyOp::create(builder, loc, shape, type.getElementType());
+  };
+  SmallVector<int64_t> triangles = {count, 1, m * (m + 1) / 2};
+  auto packed = PackTriangleOp::create(
+      builder, loc, RankedTensorType::get(triangles, type.getElementType()),
+      gram, empty(triangles));
+  auto all = llvm::to_vector(llvm::seq<int64_t>(0, count));
+  SmallVector<int64_t> elements(count, triangles.back());
+  auto sum = AllReduceOp::create(builder, loc, packed.getResult(0).getType(),
+                                 packed.getResult(0), empty(triangles), group,
+                                 elements, Reduction::Sum, all, all, TypeAttr(),
+                                 builder.getStringAttr("Gram"), IntegerAttr());
+  return UnpackTriangleOp::create(builder, loc, type, sum.getResult(0),
+                                  empty(type.getShape()))
+      .getResult(0);
+}
+
+/// Builds the steps of one segment on X in Gram space; of X spread over ranks,
+/// if there is a group.
+Value buildSegment(ProductChain &chain, OpBuilder &builder, Location loc,
+                   GroupAttr group, Value x, ValueRange factor,
                    ArrayRef<StepCoefficients> coefficients, Value out) {
   ScaledMatrix gram = chain.gram(x, factor, 1.0);
+  if (group)
+    gram.value = addUp(builder, loc, gram.value, group);
   // Q + shift·I is the polynomial so far, and `most` bounds its norm.
   ScaledMatrix q = {};
   double shift = 0.0, most = 1.0;
@@ -89,7 +115,7 @@ struct UnrollOrthogonalize : public OpRewritePattern<OrthogonalizeOp> {
                                : tensor::EmptyOp::create(rewriter, op.getLoc(),
                                                          type.getShape(),
                                                          type.getElementType());
-      if (end - begin == 1) {
+      if (end - begin == 1 && !op.getGroup()) {
         auto [a, b, c] = coefficients[begin];
         x = PolynomialStepOp::create(
                 rewriter, op.getLoc(), x, factor, out,
@@ -98,7 +124,8 @@ struct UnrollOrthogonalize : public OpRewritePattern<OrthogonalizeOp> {
                 tf32 ? rewriter.getUnitAttr() : UnitAttr(), op.getSideAttr())
                 .getResult(0);
       } else {
-        x = buildSegment(chain, x, factor,
+        x = buildSegment(chain, rewriter, op.getLoc(), op.getGroupAttr(), x,
+                         factor,
                          ArrayRef(coefficients).slice(begin, end - begin), out);
       }
       factor = {};

@@ -11,6 +11,7 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
 #include "muon-mlir/Dialect/Muon/IR/MuonOps.h"
 #include "muon-mlir/Dialect/Muon/Transforms/Passes.h"
 
@@ -22,10 +23,26 @@ namespace mlir::muon {
 using namespace mlir;
 using namespace mlir::muon;
 
+/// Whether a step still is one of whole tensors on a grid.
+static bool isPlaced(FunctionOpInterface function) {
+  if (function->getParentOp()->hasAttr(MuonDialect::kRank))
+    return false;
+  for (unsigned i = 0, e = function.getNumArguments(); i < e; ++i)
+    if (function.getArgAttr(i, MuonDialect::kSharding) ||
+        function.getArgAttr(i, MuonDialect::kUnreduced))
+      return true;
+  return false;
+}
+
 /// Why `op` may not be there after phase `phase`, or an empty string.
 static StringRef getObjection(Operation *op, StringRef phase) {
-  if (phase == "step")
+  if (phase == "step") {
+    auto function = dyn_cast<FunctionOpInterface>(op);
+    if (function && isPlaced(function))
+      return "has arguments that are spread over ranks, and should have become "
+             "the step of one rank";
     return isa<OptimizeOp>(op) ? "should have got an optimizer" : "";
+  }
   bool isStep = isa<OptimizeOp, UpdateOp>(op);
   if (phase == "math")
     return isStep || isa<OrthogonalizeOp, PolynomialStepOp>(op)
@@ -46,7 +63,8 @@ static StringRef getObjection(Operation *op, StringRef phase) {
     bool isLaunched =
         op->getParentOp() &&
         op->getParentOp()->getName().getStringRef() == "muon_gpu.launch";
-    return phase == "launches" && isa<InPlaceOpInterface>(op) && !isLaunched
+    return phase == "launches" && isa<InPlaceOpInterface>(op) && !isLaunched &&
+                   !isa<CollectiveOpInterface, WaitOp>(op)
                ? "should have become part of a launch"
                : "";
   }
@@ -72,9 +90,9 @@ struct VerifyPhasePass
   using Base::Base;
 
   void runOnOperation() override {
-    if (!llvm::is_contained({"step", "math", "buffers", "loops", "launches",
-                             "kernels", "llvm"},
-                            StringRef(phase))) {
+    if (!llvm::is_contained(
+            {"step", "math", "buffers", "loops", "launches", "kernels", "llvm"},
+            StringRef(phase))) {
       getOperation().emitError("'muon-verify-phase' expected phase step, "
                                "math, buffers, loops, launches, kernels or "
                                "llvm, found '")

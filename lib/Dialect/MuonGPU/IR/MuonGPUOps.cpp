@@ -64,6 +64,11 @@ std::optional<MatrixList> muon_gpu::getMatrices(Type type) {
   ArrayRef<int64_t> shape = memref.getShape();
   int64_t rank = memref.getRank();
   list.elementType = memref.getElementType();
+  SmallVector<int64_t> ignored;
+  int64_t offset;
+  if (succeeded(memref.getStridesAndOffset(ignored, offset)) &&
+      !ShapedType::isDynamic(offset))
+    list.offset = offset;
   list.cols = rank ? shape[rank - 1] : 1;
   list.rows = rank > 1 ? shape[rank - 2] : 1;
   list.rowStride = rank > 1 ? (*strides)[rank - 2] : list.cols;
@@ -137,7 +142,12 @@ bool muon_gpu::isCounterBuffer(Type type) {
 }
 
 bool muon_gpu::isBlockWork(Operation *op) {
-  return isa<BlockWorkOpInterface, LookOp, AdvanceOp, NormalizeOp>(op);
+  return isa<BlockWorkOpInterface, LookOp, AdvanceOp, NormalizeOp, PlaceOp>(
+      op);
+}
+
+bool muon_gpu::isTriangleWork(Operation *op) {
+  return isa<PackTriangleOp, UnpackTriangleOp>(op);
 }
 
 void muon_gpu::YieldOp::build(OpBuilder &, OperationState &) {}
@@ -413,7 +423,7 @@ LogicalResult BiasCorrectionOp::verify() {
 // Launches
 //===----------------------------------------------------------------------===//
 
-/// 0 for products, 1 for streams, 2 for work of one block.
+/// 0 for products, 1 for streams, 2 for work of one block, 3 for triangles.
 static std::optional<int> getKind(Operation *op) {
   if (isa<MatmulOp>(op))
     return 0;
@@ -421,6 +431,8 @@ static std::optional<int> getKind(Operation *op) {
     return 1;
   if (isBlockWork(op))
     return 2;
+  if (isTriangleWork(op))
+    return 3;
   return std::nullopt;
 }
 

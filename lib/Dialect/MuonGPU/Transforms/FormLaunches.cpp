@@ -42,23 +42,41 @@ struct Item {
   Accesses accesses;
   Value condition;
   bool isBlockWork = false;
+  /// Loops, collectives, and whatever else has effects keep their place: runs
+  /// of work end there.
+  bool isBoundary = false;
   std::string phase;
   /// When it can run: first by waves, then by levels.
   unsigned wave = 0, level = 0;
 };
 
-/// The launches of a run of work in one block.
+/// The work of one block, and the boundaries in it.
+class WorkList {
+public:
+  void add(Operation *op);
+  void addBoundary(Operation *op);
+  void spreadConditions();
+
+  std::vector<Item> items;
+
+private:
+  std::optional<SmallVector<size_t>> getUsers(Value base) const;
+  Value getConditionOfInputs(size_t index) const;
+  Value getConditionOfReaders(size_t index) const;
+
+  DenseMap<Operation *, size_t> indices;
+};
+
+/// The launches of a run of work without boundaries.
 class Run {
 public:
-  explicit Run(int64_t scratchLimit) : scratchLimit(scratchLimit) {}
+  Run(std::vector<Item> items, int64_t scratchLimit)
+      : scratchLimit(scratchLimit), items(std::move(items)) {}
 
-  void add(Operation *op);
-  bool empty() const { return items.empty(); }
   /// Puts launches before `end`. Returns their number.
   unsigned form(Operation *end);
 
 private:
-  void spreadConditions(Operation *end);
   void assignWaves();
   void assignLevels();
 
@@ -87,6 +105,9 @@ static std::string getPhase(Operation *op) {
   return TypeSwitch<Operation *, std::string>(op)
       .Case<LookOp>([](auto) { return "look"; })
       .Case<AdvanceOp>([](auto) { return "advance"; })
+      .Case<PlaceOp>([](auto) { return "place"; })
+      .Case<PackTriangleOp>([](auto) { return "pack"; })
+      .Case<UnpackTriangleOp>([](auto) { return "unpack"; })
       .Case<NormalizeOp>([](auto) { return "normalize"; })
       .Case<MatmulOp>([](MatmulOp product) {
         return llvm::all_of(product.getOuts(),
@@ -100,13 +121,21 @@ static std::string getPhase(Operation *op) {
       .Default([](auto) { return ""; });
 }
 
-void Run::add(Operation *op) {
+void WorkList::addBoundary(Operation *op) {
+  Item item(op);
+  item.isBoundary = true;
+  indices[op] = items.size();
+  items.push_back(std::move(item));
+}
+
+void WorkList::add(Operation *op) {
   auto launch = dyn_cast<LaunchOp>(op);
   if (!launch) {
     Item item(op);
     item.condition = getCondition(op);
     item.isBlockWork = muon_gpu::isBlockWork(op);
     item.phase = getPhase(op);
+    indices[op] = items.size();
     items.push_back(std::move(item));
     return;
   }
@@ -115,62 +144,106 @@ void Run::add(Operation *op) {
     Item item(&inner);
     item.condition = launch.getWhen();
     if (item.condition)
-      item.accesses.reads.insert(getBase(item.condition));
+      item.accesses.addRead(item.condition);
     item.isBlockWork = muon_gpu::isBlockWork(&inner);
     item.phase = launch.getPhase();
     inner.moveBefore(launch);
+    indices[&inner] = items.size();
     items.push_back(std::move(item));
   }
   launch.erase();
 }
 
-void Run::spreadConditions(Operation *end) {
-  DenseMap<Operation *, size_t> index;
-  for (auto [i, item] : llvm::enumerate(items))
-    index[item.ops.front()] = i;
-  for (size_t i = items.size(); i-- > 0;) {
-    Item &item = items[i];
-    if (item.condition)
+/// The numbers of the items that use `base`; none if something else does.
+std::optional<SmallVector<size_t>> WorkList::getUsers(Value base) const {
+  llvm::SmallPtrSet<Operation *, 8> users;
+  collectUsers(base, users);
+  SmallVector<size_t> numbers;
+  for (Operation *user : users) {
+    auto found = indices.find(user);
+    if (found == indices.end())
+      return std::nullopt;
+    numbers.push_back(found->second);
+  }
+  return numbers;
+}
+
+/// The condition under which what item number `index` reads was written at
+/// all; null if there is none.
+Value WorkList::getConditionOfInputs(size_t index) const {
+  const Item &item = items[index];
+  for (Value base : item.accesses.reads) {
+    if (!isScratch(base) || item.accesses.writes.contains(base))
+      continue;
+    std::optional<SmallVector<size_t>> users = getUsers(base);
+    if (!users)
       continue;
     Value common;
-    bool fits = !item.accesses.writes.empty();
-    for (Value base : item.accesses.writes) {
-      if (!isScratch(base)) {
-        fits = false;
-        break;
-      }
-      // What outlives an iteration is also read by what comes earlier.
-      bool isLocal = base.getDefiningOp()->getBlock() == end->getBlock();
-      llvm::SmallPtrSet<Operation *, 8> users;
-      collectUsers(base, users);
-      for (Operation *user : users) {
-        auto found = index.find(user);
-        // Outside of this run nobody knows when it looks.
-        if (found == index.end()) {
-          fits = false;
-          break;
-        }
-        if (found->second == i || (isLocal && found->second < i))
-          continue;
-        Value condition = items[found->second].condition;
-        if (!condition || (common && common != condition)) {
-          fits = false;
-          break;
-        }
-        common = condition;
-      }
+    bool fits = true;
+    for (size_t user : *users) {
+      const Item &writer = items[user];
+      if (!writer.accesses.writes.contains(base))
+        continue;
+      fits = fits && writer.condition &&
+             (!common || common == writer.condition);
+      common = writer.condition;
     }
-    if (!fits || !common)
-      continue;
-    // The flag has its value already.
-    Value flag = getBase(common);
-    for (size_t j = i; j < items.size() && fits; ++j)
-      fits = !items[j].accesses.writes.contains(flag);
-    if (!fits)
-      continue;
-    item.condition = common;
-    item.accesses.reads.insert(flag);
+    if (fits && common)
+      return common;
   }
+  return {};
+}
+
+/// The condition under which everything runs that reads what item number
+/// `index` writes; null if there is none.
+Value WorkList::getConditionOfReaders(size_t index) const {
+  const Item &item = items[index];
+  Block *block = item.ops.front()->getBlock();
+  Value common;
+  for (Value base : item.accesses.writes) {
+    // What outlives an iteration is also read by what comes earlier.
+    bool isLocal = base.getDefiningOp()->getBlock() == block;
+    // Outside of this block nobody knows when it looks.
+    std::optional<SmallVector<size_t>> users = getUsers(base);
+    if (!users)
+      return {};
+    for (size_t user : *users) {
+      if (user == index || (isLocal && user < index))
+        continue;
+      Value condition = items[user].condition;
+      if (!condition || (common && common != condition))
+        return {};
+      common = condition;
+    }
+  }
+  return common;
+}
+
+/// Work on scratch memory gets the condition of what it reads, or of all that
+/// reads what it writes: its results are worth nothing without.
+void WorkList::spreadConditions() {
+  auto spread = [&](size_t index, Value condition) {
+    if (!condition)
+      return;
+    // The flag has its value already.
+    Value flag = getBase(condition);
+    for (const Item &later : ArrayRef(items).drop_front(index))
+      if (later.accesses.writes.contains(flag))
+        return;
+    items[index].condition = condition;
+    items[index].accesses.addRead(condition);
+  };
+  auto isOpen = [&](const Item &item) {
+    return !item.isBoundary && !item.condition &&
+           !item.accesses.writes.empty() &&
+           llvm::all_of(item.accesses.writes, isScratch);
+  };
+  for (size_t i = 0; i < items.size(); ++i)
+    if (isOpen(items[i]))
+      spread(i, getConditionOfInputs(i));
+  for (size_t i = items.size(); i-- > 0;)
+    if (isOpen(items[i]))
+      spread(i, getConditionOfReaders(i));
 }
 
 /// Chains of work over scratch memory of their own go into the first wave in
@@ -251,7 +324,6 @@ void Run::assignLevels() {
 }
 
 unsigned Run::form(Operation *end) {
-  spreadConditions(end);
   assignWaves();
   assignLevels();
   // A wave starts when the last one has ended.
@@ -280,8 +352,7 @@ unsigned Run::form(Operation *end) {
           << item.condition.getAsOpaquePointer() << " "
           << (item.isBlockWork
                   ? "block"
-                  : getKernelKey(cast<WorkOpInterface>(item.ops.front()),
-                                 item.condition != nullptr));
+                  : getKernelKey(item.ops.front(), item.condition != nullptr));
       auto [it, isNew] = index.try_emplace(key, groups.size());
       if (isNew)
         groups.emplace_back();
@@ -349,22 +420,31 @@ struct FormLaunchesPass
       front = &op;
       moved.insert(&op);
     }
-    Run run(scratchLimit);
+    WorkList work;
     for (Operation &op : llvm::make_early_inc_range(block)) {
-      if (isa<WorkOpInterface, LaunchOp>(op) || muon_gpu::isBlockWork(&op)) {
+      if (isa<WorkOpInterface, LaunchOp>(op) || muon_gpu::isBlockWork(&op) ||
+          isTriangleWork(&op)) {
         if (op.getNumResults() != 0)
           return op.emitOpError("should have been bufferized");
-        run.add(&op);
+        work.add(&op);
         continue;
       }
       if (isMemoryEffectFree(&op) && !op.hasTrait<OpTrait::IsTerminator>())
         continue;
       if (isa<memref::AllocOp>(op))
         continue;
-      // Loops, and whatever else has effects, keep their place.
+      work.addBoundary(&op);
+    }
+    work.spreadConditions();
+    std::vector<Item> run;
+    for (Item &item : work.items) {
+      if (!item.isBoundary) {
+        run.push_back(std::move(item));
+        continue;
+      }
       if (!run.empty())
-        numLaunches += run.form(&op);
-      run = Run(scratchLimit);
+        numLaunches += Run(std::move(run), scratchLimit).form(item.ops.front());
+      run.clear();
     }
     return success();
   }

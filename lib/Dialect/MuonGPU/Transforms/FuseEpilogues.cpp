@@ -145,12 +145,6 @@ static MatmulOp fuse(MatmulOp product, StreamOp stream) {
   return fused;
 }
 
-/// Bytes that `op` reads and writes.
-static int64_t getBytes(Operation *op) {
-  Traffic traffic = getTraffic(op);
-  return traffic.read + traffic.written;
-}
-
 namespace {
 
 struct FuseEpiloguesPass
@@ -180,7 +174,7 @@ struct FuseEpiloguesPass
             << "stays a pass of its own: " << objection;
         continue;
       }
-      int64_t before = getBytes(product) + getBytes(stream);
+      int64_t before = getTraffic(product).total() + getTraffic(stream).total();
       Value result = input;
       MatmulOp fused = fuse(product, stream);
       // Views of the buffer, and then the buffer.
@@ -193,8 +187,8 @@ struct FuseEpiloguesPass
       ++numFused;
       remark::passed(fused.getLoc(), options)
           << "done in the epilogue of the product: " << std::to_string(before)
-          << " bytes of traffic before, " << std::to_string(getBytes(fused))
-          << " after";
+          << " bytes of traffic before, "
+          << std::to_string(getTraffic(fused).total()) << " after";
       return;
     }
   }

@@ -12,12 +12,16 @@
 using namespace mlir;
 using namespace mlir::muon_gpu;
 
-std::string muon_gpu::getKernelKey(WorkOpInterface work, bool hasCondition) {
+std::string muon_gpu::getKernelKey(Operation *op, bool hasCondition) {
   std::string key;
   llvm::raw_string_ostream os(key);
-  Operation *op = work;
   os << op->getName() << (hasCondition ? " when" : "") << " "
      << op->getDiscardableAttrDictionary();
+  if (isTriangleWork(op)) {
+    os << cast<MemRefType>(op->getOperand(0).getType()).getElementType();
+    return key;
+  }
+  auto work = cast<WorkOpInterface>(op);
   if (auto product = dyn_cast<MatmulOp>(op)) {
     os << product.getLhsTransposed() << product.getRhsTransposed()
        << product.getSymmetric() << product.getTf32() << " "

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Buffers.h"
+#include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/Remarks.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
 #include "muon-mlir/Dialect/MuonGPU/IR/MuonGPU.h"
@@ -56,7 +57,9 @@ static std::string getWidthObjection(ValueRange values, bool byRows) {
     bool fits = byRows || isPadded
                     ? list.cols % kWidth == 0 && list.rowStride % kWidth == 0
                     : list.rows * list.cols % kWidth == 0;
-    if (!fits || list.matrixStride % kWidth != 0)
+    if (list.offset % kWidth != 0)
+      os << "a part of scratch memory starts at an odd address";
+    else if (!fits || list.matrixStride % kWidth != 0)
       os << value.getType() << " has no rows of a multiple of " << kWidth
          << " elements";
     else if (!startsAligned(value, list))
@@ -117,7 +120,10 @@ struct SelectSchedulesPass
     // What is added to the diagonal is no matter of a stream.
     bool asksForDiagonal =
         !op.getEpilogue().front().getOps<OnDiagonalOp>().empty();
-    int64_t split = asksForDiagonal ? 1 : getSplit(shape, row);
+    // Whoever has a matrix alone must not split what others do not.
+    auto module = op->getParentOfType<ModuleOp>();
+    bool isRank = module && module->hasAttr(muon::MuonDialect::kRank);
+    int64_t split = asksForDiagonal || isRank ? 1 : getSplit(shape, row);
     op.setScheduleAttr(ScheduleAttr::get(
         op.getContext(), row.m, row.n, row.k, row.warpsM, row.warpsN,
         row.stages, row.raster, objection.empty() ? kWidth : 1, masked, split));

@@ -26,6 +26,14 @@ static int64_t getBytes(const llvm::SetVector<Value> &values) {
 }
 
 Traffic muon_gpu::getTraffic(Operation *op) {
+  if (isTriangleWork(op)) {
+    // Both move the triangle, and one of them all of the matrix.
+    auto from = cast<MemRefType>(op->getOperand(0).getType()),
+         to = cast<MemRefType>(op->getOperand(1).getType());
+    int64_t bytes = from.getElementTypeBitWidth() / 8;
+    int64_t read = std::min(from.getNumElements(), to.getNumElements());
+    return {read * bytes, to.getNumElements() * bytes};
+  }
   auto work = dyn_cast<WorkOpInterface>(op);
   if (!work) {
     Traffic traffic;

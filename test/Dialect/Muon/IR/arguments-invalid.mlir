@@ -38,12 +38,12 @@ func.func private @default_nan(
 
 // -----
 
-// expected-error @below {{argument #0: 'muon.names' expected a list of names and row blocks, found "w"}}
+// expected-error @below {{argument #0: 'muon.names' expected a list of names, row blocks and parts, found "w"}}
 func.func private @names_not_a_list(tensor<4x6xf32> {muon.names = "w"})
 
 // -----
 
-// expected-error @below {{argument #0: 'muon.names' expected a list of names and row blocks, found [1]}}
+// expected-error @below {{argument #0: 'muon.names' expected a list of names, row blocks and parts, found [1]}}
 func.func private @names_of_numbers(tensor<4x6xf32> {muon.names = [1 : i64]})
 
 // -----

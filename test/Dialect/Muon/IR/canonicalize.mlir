@@ -87,3 +87,47 @@ func.func @tf32_stays(%x: tensor<1x4x4xf32>, %o: tensor<1x4x4xf32>) -> (tensor<1
   %2 = muon.orthogonalize x(%x : tensor<1x4x4xf32>) factor(%one : tensor<1xf32>) out(%o : tensor<1x4x4xf32>) {schedule = #muon.schedule<you>, steps = 2 : i64, iteration = #muon.iteration<gram>, restarts = array<i64: 1>}
   return %0, %1, %2 : tensor<1x4x4xf32>, tensor<1x4x4xf32>, tensor<1x4x4xf32>
 }
+
+// -----
+
+// A look that lets every step pass: nobody has to wait for it. Momenta decide
+// nothing, gradients only about a clip coefficient.
+
+// CHECK-LABEL: func.func @look_without_guard(
+// CHECK-SAME: %[[G:[a-z0-9]+]]: tensor<1xf64>, %[[M:[a-z0-9]+]]: tensor<2xf64>, %[[L:[a-z0-9]+]]: tensor<f32>, %[[OK:[a-z0-9]+]]: tensor<i1>, %[[C:[a-z0-9]+]]: tensor<f32>, %[[T:[a-z0-9]+]]: tensor<i64>)
+// CHECK-NEXT: %[[NONE:.+]]:2 = muon.look ok(%[[OK]] : tensor<i1>) clip(%[[C]] : tensor<f32>) {skip_nonfinite = false}
+// CHECK-NEXT: %[[T0:.+]] = muon.advance step(%[[T]] : tensor<i64>)
+// CHECK-NEXT: %[[CLIP:.+]]:2 = muon.look gradients(%[[G]] : tensor<1xf64>) limit(%[[L]] : tensor<f32>) ok(%[[NONE]]#0 : tensor<i1>) clip(%[[NONE]]#1 : tensor<f32>) {skip_nonfinite = false}
+// CHECK-NEXT: %[[T1:.+]] = muon.advance step(%[[T0]] : tensor<i64>)
+// CHECK-NEXT: return %[[CLIP]]#0, %[[CLIP]]#1, %[[T1]]
+func.func @look_without_guard(%g: tensor<1xf64>, %m: tensor<2xf64>, %l: tensor<f32>, %ok: tensor<i1>, %c: tensor<f32>, %t: tensor<i64>) -> (tensor<i1>, tensor<f32>, tensor<i64>) {
+  %0:2 = muon.look gradients(%g : tensor<1xf64>) momenta(%m : tensor<2xf64>) ok(%ok : tensor<i1>) clip(%c : tensor<f32>) {skip_nonfinite = false}
+  %1 = muon.advance when(%0#0 : tensor<i1>) step(%t : tensor<i64>)
+  %2:2 = muon.look gradients(%g : tensor<1xf64>) momenta(%m : tensor<2xf64>) limit(%l : tensor<f32>) ok(%0#0 : tensor<i1>) clip(%0#1 : tensor<f32>) {skip_nonfinite = false}
+  %3 = muon.advance when(%2#0 : tensor<i1>) step(%1 : tensor<i64>)
+  return %2#0, %2#1, %3 : tensor<i1>, tensor<f32>, tensor<i64>
+}
+
+// -----
+
+// CHECK-LABEL: func.func @look_with_guard(
+// CHECK: muon.look gradients({{.*}}) momenta(
+// CHECK: muon.advance when(
+func.func @look_with_guard(%g: tensor<1xf64>, %m: tensor<2xf64>, %ok: tensor<i1>, %c: tensor<f32>, %t: tensor<i64>) -> tensor<i64> {
+  %0:2 = muon.look gradients(%g : tensor<1xf64>) momenta(%m : tensor<2xf64>) ok(%ok : tensor<i1>) clip(%c : tensor<f32>) {skip_nonfinite = true}
+  %1 = muon.advance when(%0#0 : tensor<i1>) step(%t : tensor<i64>)
+  return %1 : tensor<i64>
+}
+
+// -----
+
+// On buffers, where another may have written the flag since, only operands go.
+
+// CHECK-LABEL: func.func @look_on_buffers(
+// CHECK-NEXT: muon.look ok(
+// CHECK-NEXT: muon.advance when(
+func.func @look_on_buffers(%g: memref<1xf64>, %ok: memref<i1>, %c: memref<f32>, %t: memref<i64>) {
+  muon.look gradients(%g : memref<1xf64>) ok(%ok : memref<i1>) clip(%c : memref<f32>) {skip_nonfinite = false}
+  muon.advance when(%ok : memref<i1>) step(%t : memref<i64>)
+  return
+}

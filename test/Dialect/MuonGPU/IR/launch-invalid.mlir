@@ -135,3 +135,77 @@ func.func @digit(%a: memref<4x4x16xf32>) {
   } {phase = "2nd"}
   return
 }
+
+// -----
+
+func.func @triangle_and_stream(%x: memref<1x3x3xf32>, %t: memref<1x1x6xf32>) {
+  muon_gpu.launch {
+    muon.pack_triangle x(%x : memref<1x3x3xf32>) out(%t : memref<1x1x6xf32>)
+    // expected-error@+1 {{'muon_gpu.stream' op differs in kind from what shares its launch}}
+    muon_gpu.stream ins(%x : memref<1x3x3xf32>) {
+    ^bb0(%v: f32):
+      muon_gpu.yield
+    }
+  }
+  return
+}
+
+// -----
+
+func.func @product_and_triangle(%x: memref<1x16x16xf32>, %o: memref<1x16x16xf32>, %t: memref<1x1x136xf32>) {
+  muon_gpu.launch {
+    muon_gpu.matmul lhs(%x : memref<1x16x16xf32>) rhs(%x : memref<1x16x16xf32>) outs(%o : memref<1x16x16xf32>) {
+    ^bb0(%acc: f32):
+      muon_gpu.yield %acc : f32
+    }
+    // expected-error@+1 {{'muon.unpack_triangle' op differs in kind from what shares its launch}}
+    muon.unpack_triangle x(%t : memref<1x1x136xf32>) out(%x : memref<1x16x16xf32>)
+  }
+  return
+}
+
+// -----
+
+func.func @place_and_triangle(%l: memref<4xf64>, %x: memref<1x3x3xf32>, %t: memref<1x1x6xf32>) {
+  muon_gpu.launch {
+    muon.place out(%l : memref<4xf64>) {from = array<i64>, to = array<i64>, counts = array<i64>}
+    // expected-error@+1 {{'muon.unpack_triangle' op differs in kind from what shares its launch}}
+    muon.unpack_triangle x(%t : memref<1x1x6xf32>) out(%x : memref<1x3x3xf32>)
+  }
+  return
+}
+
+// -----
+
+// What ranks exchange is no matter of a kernel.
+
+module attributes {muon.rank = 0 : i64} {
+shard.grid @grid(shape = 2)
+func.func @collective(%a: memref<4xf64>, %b: memref<4xf64>) {
+  muon_gpu.launch {
+    // expected-error@+1 {{'muon.all_reduce' op is not work that a launch can do}}
+    muon.all_reduce value(%a : memref<4xf64>) out(%b : memref<4xf64>) {group = #muon.group<@grid, [0], 0 of 2>, elements = array<i64: 4>, reduction = #muon.reduction<sum>, sends = array<i64: 0>, receives = array<i64: 0>}
+  }
+  return
+}
+}
+
+// -----
+
+func.func @wait(%a: memref<4xf64>, %b: memref<4xf64>) {
+  muon_gpu.launch {
+    // expected-error@+1 {{'muon.wait' op is not work that a launch can do}}
+    muon.wait value(%a : memref<4xf64>) out(%b : memref<4xf64>) {handle = 0 : i64}
+  }
+  return
+}
+
+// -----
+
+func.func @blocks(%b: memref<1x3x5xf32>, %x: memref<1x3x5xf32>) {
+  muon_gpu.launch {
+    // expected-error@+1 {{'muon.assemble' op is not work that a launch can do}}
+    muon.assemble blocks(%b : memref<1x3x5xf32>) out(%x : memref<1x3x5xf32>) {row_offsets = array<i64: 0>, col_offsets = array<i64: 0>, rows = array<i64: 3>, cols = array<i64: 5>}
+  }
+  return
+}

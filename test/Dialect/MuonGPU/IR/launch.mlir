@@ -49,3 +49,39 @@ func.func @streams(%o: memref<7xf32>) {
   } {phase = "look"}
   return
 }
+
+// Triangles are work of many blocks, lists of sums of one.
+
+// CHECK-LABEL: func.func @triangles(
+// CHECK-SAME:    %[[OK:[a-z0-9]+]]: memref<i1>
+// CHECK-NEXT:    muon_gpu.launch when(%[[OK]] : memref<i1>) {
+// CHECK-NEXT:      muon.pack_triangle x(
+// CHECK-NEXT:      muon.pack_triangle x(
+// CHECK-NEXT:    } {phase = "pack"}
+// CHECK-NEXT:    muon_gpu.launch {
+// CHECK-NEXT:      muon.unpack_triangle x(
+// CHECK-NEXT:    }{{$}}
+// CHECK-NEXT:    return
+func.func @triangles(%ok: memref<i1>, %x: memref<2x3x3xf32>, %y: memref<1x2x2xf32>, %t: memref<2x1x6xf32>, %u: memref<1x1x3xf32>) {
+  muon_gpu.launch when(%ok : memref<i1>) {
+    muon.pack_triangle x(%x : memref<2x3x3xf32>) out(%t : memref<2x1x6xf32>)
+    muon.pack_triangle x(%y : memref<1x2x2xf32>) out(%u : memref<1x1x3xf32>)
+  } {phase = "pack"}
+  muon_gpu.launch {
+    muon.unpack_triangle x(%t : memref<2x1x6xf32>) out(%x : memref<2x3x3xf32>)
+  }
+  return
+}
+
+// CHECK-LABEL: func.func @place(
+// CHECK-NEXT:    muon_gpu.launch {
+// CHECK-NEXT:      muon_gpu.reduce
+// CHECK-NEXT:      muon.place value(
+// CHECK-NEXT: {{^ *[}]$}}
+func.func @place(%p: memref<12xf64>, %s: memref<2xf64>, %l: memref<5xf64>) {
+  muon_gpu.launch {
+    muon_gpu.reduce partials(%p : memref<12xf64>) sums(%s : memref<2xf64>)
+    muon.place value(%s : memref<2xf64>) out(%l : memref<5xf64>) {from = array<i64: 0>, to = array<i64: 3>, counts = array<i64: 2>}
+  }
+  return
+}

@@ -97,3 +97,32 @@ func.func @odd_block(%a: !muon.table<2x4x6xf32> {muon.names = ["p", #muon.rows<"
   }
   return
 }
+
+// Parts of scratch memory start where their types say: element 4 of 16 bytes, and
+// element 10.
+
+// CHECK-LABEL: func.func @aligned_part(
+// CHECK:         width = 4,
+func.func @aligned_part() {
+  %s = memref.alloc() : memref<2x4x8xf32>
+  %p = memref.subview %s[0, 0, 4] [2, 4, 4] [1, 1, 1] : memref<2x4x8xf32> to memref<2x4x4xf32, strided<[32, 8, 1], offset: 4>>
+  muon_gpu.stream ins(%p : memref<2x4x4xf32, strided<[32, 8, 1], offset: 4>>) {
+  ^bb0(%x: f32):
+    muon_gpu.yield
+  }
+  return
+}
+
+// REMARK: [[#@LINE+7]]:3: remark: [Missed] Schedule | {{.*}}"a part of scratch memory starts at an odd address"
+
+// CHECK-LABEL: func.func @odd_part(
+// CHECK:         width = 1,
+func.func @odd_part() {
+  %s = memref.alloc() : memref<2x4x8xf32>
+  %p = memref.subview %s[0, 1, 2] [2, 3, 4] [1, 1, 1] : memref<2x4x8xf32> to memref<2x3x4xf32, strided<[32, 8, 1], offset: 10>>
+  muon_gpu.stream ins(%p : memref<2x3x4xf32, strided<[32, 8, 1], offset: 10>>) {
+  ^bb0(%x: f32):
+    muon_gpu.yield
+  }
+  return
+}

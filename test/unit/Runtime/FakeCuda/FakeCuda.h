@@ -37,6 +37,8 @@ struct FakeCudaStats {
   uint64_t leaked;
   /// Bytes that were downloaded but never written.
   uint64_t undefinedBytes;
+  /// Copies and launches that were put on the legacy default stream.
+  uint64_t onDefaultStream;
 };
 
 /// Back to a machine on which nothing has happened, with these options,

@@ -220,6 +220,8 @@ Result Machine::push(Stream stream, Work work,
   }
 
   Context context = stream->context;
+  if (work && stream == context->legacy.get())
+    ++done.onDefaultStream;
   auto operation = std::make_shared<Operation>();
   operation->work = std::move(work);
   operation->context = context;

@@ -92,6 +92,14 @@ def Muon_RoleAttr : Muon_EnumAttr<Muon_Role, "role", [{
   What an argument of a step stands for; docs/artifact.md lists the roles.
 }]>;
 
+def Muon_Reduction : Muon_Enum<"Reduction", "how ranks combine numbers", [
+  I32EnumAttrCase<"Sum", 0, "sum">,
+  I32EnumAttrCase<"Mean", 1, "mean">]>;
+def Muon_ReductionAttr : Muon_EnumAttr<Muon_Reduction, "reduction", [{
+  `sum` over the ranks of a group, or `mean`, which is the sum times 1 / (size
+  of the group).
+}]>;
+
 class Muon_Attr<string name, string attrMnemonic> : AttrDef<Muon_Dialect, name> {
   let mnemonic = attrMnemonic;
 }
@@ -154,6 +162,102 @@ def Muon_RowsAttr : Muon_Attr<"Rows", "rows"> {
   let parameters = (ins "::mlir::StringAttr":$tensor, "int64_t":$begin,
                         "int64_t":$end, "int64_t":$rows);
   let assemblyFormat = "`<` $tensor `,` $begin `to` $end `of` $rows `>`";
+  let genVerifyDecl = 1;
+}
+
+def Muon_PartAttr : Muon_Attr<"Part", "part"> {
+  let summary = "part of a tensor that is spread over ranks";
+  let description = [{
+    This rank has the block of shape `block` at `offset` of the tensor `tensor`,
+    whose whole shape is `shape`. With `from`, an argument is a run of the
+    block's elements, row-major, that starts with number `from`; without, it is
+    the block.
+
+    Example: `#muon.part<tensor = "w", block = [48, 16], offset = [0, 16], shape = [48, 32]>`.
+  }];
+  let parameters = (ins "::mlir::StringAttr":$tensor,
+                        OptionalParameter<"::mlir::IntegerAttr">:$from,
+                        "::mlir::DenseI64ArrayAttr":$block,
+                        "::mlir::DenseI64ArrayAttr":$offset,
+                        "::mlir::DenseI64ArrayAttr":$shape);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+}
+
+def Muon_ShardingAttr : Muon_Attr<"Sharding", "sharding"> {
+  let summary = "how a tensor is laid out over the grid";
+  let description = [{
+    For each dimension, of a stack of each member, the axes of the module's
+    `shard.grid` along which it is split, outermost first, as `split_axes` of
+    `shard.sharding` has them. Of d elements over n ranks the first d mod n have
+    one more than the others. Ranks along other axes have the same.
+
+    Example: `#muon.sharding<[[1], []]>`.
+  }];
+  let parameters = (ins
+    ArrayRefParameter<"::mlir::DenseI64ArrayAttr">:$splitAxes);
+  let assemblyFormat = "`<` `[` $splitAxes `]` `>`";
+  let genVerifyDecl = 1;
+}
+
+def Muon_UnreducedAttr : Muon_Attr<"Unreduced", "unreduced"> {
+  let summary = "gradient that ranks still have to add up";
+  let description = [{
+    Each rank along `axes` of the grid has a gradient of its own; the gradient
+    of the step is their sum or mean. `shard.sharding` cannot say this.
+
+    Example: `#muon.unreduced<[0], mean>`.
+  }];
+  let parameters = (ins "::mlir::DenseI64ArrayAttr":$axes,
+                        "::mlir::muon::Reduction":$reduction);
+  let assemblyFormat = "`<` $axes `,` $reduction `>`";
+  let genVerifyDecl = 1;
+}
+
+def Muon_GroupAttr : Muon_Attr<"Group", "group"> {
+  let summary = "ranks that take part in a collective";
+  let description = [{
+    The ranks that differ from this one along `axes` of the grid alone, in
+    row-major order of their places along these axes; this rank is number
+    `place` of `size`.
+
+    Example: `#muon.group<@grid, [0], 1 of 2>`.
+  }];
+  let parameters = (ins "::mlir::FlatSymbolRefAttr":$grid,
+                        "::mlir::DenseI64ArrayAttr":$axes, "int64_t":$place,
+                        "int64_t":$size);
+  let assemblyFormat = "`<` $grid `,` $axes `,` $place `of` $size `>`";
+  let genVerifyDecl = 1;
+}
+
+def Muon_StrategyKind : Muon_Enum<"StrategyKind", "who updates a sharded matrix", [
+  I32EnumAttrCase<"Own", 0, "own">,
+  I32EnumAttrCase<"Gather", 1, "gather">,
+  I32EnumAttrCase<"DistributedGram", 2, "distributed_gram">]>;
+
+def Muon_ExchangeAttr : Muon_Attr<"Exchange", "exchange"> {
+  let summary = "how ranks orthogonalize matrices of which each has a block";
+  let description = [{
+    The ranks of `group` have blocks of matrices with `shape` (rows and
+    columns), laid out as `sharding` (of the two dimensions) says.
+
+    - `own`: place `owners[i]` of the group gets matrix i, orthogonalizes it and
+      sends blocks of the result back.
+    - `gather`: each rank gets all matrices and keeps its blocks of the results.
+    - `distributed_gram`: the ranks add up Gram matrices; blocks stay where they
+      are.
+
+    Example: `#muon.exchange<own, group = #muon.group<@grid, [0], 1 of 2>, sharding = #muon.sharding<[[0], []]>, shape = [48, 32], owners = [0, 1]>`.
+  }];
+  let parameters = (ins "::mlir::muon::StrategyKind":$strategy,
+                        "::mlir::muon::GroupAttr":$group,
+                        "::mlir::muon::ShardingAttr":$sharding,
+                        "::mlir::DenseI64ArrayAttr":$shape,
+                        "::mlir::DenseI64ArrayAttr":$owners);
+  let assemblyFormat = [{
+    `<` $strategy `,` `group` `=` qualified($group) `,` `sharding` `=` qualified($sharding) `,`
+    `shape` `=` $shape `,` `owners` `=` $owners `>`
+  }];
   let genVerifyDecl = 1;
 }
 

@@ -62,6 +62,18 @@ def Muon_Dialect : Dialect {
     /// Name of the attribute of an update that says, for people, how it is
     /// computed and why.
     static constexpr ::llvm::StringLiteral kWhy = "muon.why";
+    /// Names of the argument attributes that say how an argument is laid out
+    /// over the grid, and of the attribute that names the grid's axes.
+    static constexpr ::llvm::StringLiteral kSharding = "muon.sharding";
+    static constexpr ::llvm::StringLiteral kUnreduced = "muon.unreduced";
+    static constexpr ::llvm::StringLiteral kAxes = "muon.axes";
+    /// Name of the attribute of an update by which a user chooses the strategy.
+    static constexpr ::llvm::StringLiteral kStrategy = "muon.strategy";
+    /// Names of the module attributes of a step for one rank: its number, what
+    /// all ranks have to agree on, and collectives once they are calls.
+    static constexpr ::llvm::StringLiteral kRank = "muon.rank";
+    static constexpr ::llvm::StringLiteral kPlan = "muon.plan";
+    static constexpr ::llvm::StringLiteral kCollectives = "muon.collectives";
     /// Name of the module attribute that holds the artifact's manifest, once
     /// arguments have become slots.
     static constexpr ::llvm::StringLiteral kManifest = "muon.manifest";

@@ -10,6 +10,7 @@
 #define MUON_MLIR_DIALECT_MUON_IR_MUONINTERFACES_H
 
 #include "mlir/IR/OpDefinition.h"
+#include "muon-mlir/Dialect/Muon/IR/MuonAttributes.h"
 #include "llvm/ADT/STLExtras.h"
 
 #include "muon-mlir/Dialect/Muon/IR/MuonInterfaces.h.inc"

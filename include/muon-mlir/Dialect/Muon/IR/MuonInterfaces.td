@@ -78,4 +78,33 @@ def Muon_InPlaceOpInterface : OpInterface<"InPlaceOpInterface"> {
   }];
 }
 
+def Muon_CollectiveOpInterface : OpInterface<"CollectiveOpInterface"> {
+  let cppNamespace = "::mlir::muon";
+  let description = [{
+    What the ranks of a group do together. Data is divided into segments that
+    all of the group count alike.
+  }];
+  let methods = [
+    InterfaceMethod<"The ranks that take part.", "::mlir::muon::GroupAttr",
+      "getGroup">,
+    InterfaceMethod<"Elements of each segment.", "::llvm::ArrayRef<int64_t>",
+      "getElements">,
+    InterfaceMethod<"Segments that this rank has in `value`, and in `out`.",
+      "::llvm::ArrayRef<int64_t>", "getSends">,
+    InterfaceMethod<"", "::llvm::ArrayRef<int64_t>", "getReceives">,
+    InterfaceMethod<"Place in the group that segment `i` comes from; -1 if each "
+      "rank has a part in it.", "int64_t", "getSource", (ins "int64_t":$i)>,
+    InterfaceMethod<"Place that it goes to; -1 if that is everyone.", "int64_t",
+      "getTarget", (ins "int64_t":$i)>,
+    InterfaceMethod<"How ranks combine what they have, if they do.",
+      "::std::optional<::mlir::muon::Reduction>", "getReductionKind">,
+    InterfaceMethod<"Type of the elements where there are no operands.",
+      "::std::optional<::mlir::Type>", "getType">,
+    InterfaceMethod<"What moves, for messages.",
+      "::std::optional<::llvm::StringRef>", "getLabel">,
+    InterfaceMethod<"The handle of a collective that is only started.",
+      "::std::optional<uint64_t>", "getHandle">,
+  ];
+}
+
 #endif // MUON_INTERFACES

@@ -86,6 +86,10 @@ def Muon_OrthogonalizeOp : Muon_TensorOp<"orthogonalize",
     the same but for rounding, which grows by about a² a step; before the steps
     listed in `restarts` (counted from 0) X ← QX and R are formed anew.
 
+    With `group` each rank has blocks of the matrices that together are x, split
+    along the side that is longer in the products; Gram matrices of x are added
+    up over the group. Only `iteration = gram` can do this.
+
     Products take operands of the type of x, add in f32 and round their results
     to it once; the last one rounds to the type of out. `compute` says what that
     type is: f32 for f32 and, with operands rounded to 10 bits of fraction,
@@ -107,7 +111,8 @@ def Muon_OrthogonalizeOp : Muon_TensorOp<"orthogonalize",
     DefaultValuedAttr<Muon_IterationAttr, "Iteration::Auto">:$iteration,
     OptionalAttr<DenseI64ArrayAttr>:$restarts,
     DefaultValuedAttr<Muon_SideAttr, "Side::Auto">:$side,
-    DefaultValuedAttr<Muon_ComputeAttr, "Compute::Auto">:$compute);
+    DefaultValuedAttr<Muon_ComputeAttr, "Compute::Auto">:$compute,
+    OptionalAttr<Muon_GroupAttr>:$group);
 }
 
 def Muon_PolynomialStepOp : Muon_TensorOp<"polynomial_step",

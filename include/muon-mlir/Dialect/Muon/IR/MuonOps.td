@@ -9,6 +9,7 @@
 #ifndef MUON_OPS
 #define MUON_OPS
 
+include "muon-mlir/Dialect/Muon/IR/MuonCollectiveOps.td"
 include "muon-mlir/Dialect/Muon/IR/MuonMathOps.td"
 include "muon-mlir/Dialect/Muon/IR/MuonRuntimeOps.td"
 include "muon-mlir/Dialect/Muon/IR/MuonStepOps.td"

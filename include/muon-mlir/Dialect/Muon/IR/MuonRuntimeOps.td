@@ -117,6 +117,45 @@ def Muon_HostCallOp : Muon_Op<"host_call", [MemoryEffects<[MemRead, MemWrite]>]>
   let hasVerifier = 1;
 }
 
+def Muon_StartCollectiveOp : Muon_Op<"start_collective", [
+    MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "start of a collective of the runtime";
+  let description = [{
+    Calls `collective_start` of `MuonHostApi` with the addresses of the buffers:
+    of a memref its first element, of a table its first pointer. The module's
+    `muon.collectives` describes number `index`.
+
+    Constraints: memrefs are contiguous.
+
+    Example:
+    ```mlir
+    muon.start_collective 0 (%a, %b) : memref<1x16x16xf32>, !muon.table<2x48x16xf32>
+    ```
+  }];
+  let arguments = (ins ConfinedAttr<I64Attr, [IntNonNegative]>:$index,
+    Variadic<AnyTypeOf<[AnyStaticShapeMemRef, Muon_TableType]>>:$buffers);
+  let assemblyFormat = [{
+    $index `(` $buffers `)` attr-dict (`:` type($buffers)^)?
+  }];
+  let hasVerifier = 1;
+}
+
+def Muon_WaitCollectiveOp : Muon_Op<"wait_collective", [
+    MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "end of a collective of the runtime";
+  let description = [{
+    Calls `collective_wait` of `MuonHostApi` for number `index` of the module's
+    `muon.collectives`.
+
+    Example:
+    ```mlir
+    muon.wait_collective 0
+    ```
+  }];
+  let arguments = (ins ConfinedAttr<I64Attr, [IntNonNegative]>:$index);
+  let assemblyFormat = "$index attr-dict";
+}
+
 def Muon_ParallelOp : Muon_Op<"parallel", [
     NoTerminator, SingleBlock, MemoryEffects<[MemRead, MemWrite]>]> {
   let summary = "loop whose iterations may run on any thread";

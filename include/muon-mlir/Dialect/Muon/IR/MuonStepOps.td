@@ -65,7 +65,9 @@ def Muon_LookOp : Muon_TensorOp<"look",
     Operands are the results of `muon.sum_squares` over all gradients and
     momenta of the step. They are added in f64 in the order given, so that all
     ranks of a distributed step get the same bits. κ is 1 where ‖G‖ is not
-    finite.
+    finite. Canonicalization drops sums that decide nothing: momenta without
+    skip_nonfinite, gradients with neither that nor a limit; and a `when` that is
+    an ok without skip_nonfinite, which always holds.
     (1e-6 as in torch.nn.utils.clip_grad_norm_.)
 
     Example:
@@ -78,6 +80,7 @@ def Muon_LookOp : Muon_TensorOp<"look",
     Variadic<Muon_F32Scalar>:$limit, Variadic<Muon_Flag>:$ok,
     Variadic<Muon_F32Scalar>:$clip,
     DefaultValuedAttr<BoolAttr, "true">:$skip_nonfinite);
+  let hasCanonicalizer = 1;
 }
 
 def Muon_AdvanceOp : Muon_ConditionalOp<"advance", ["when?", "step!"], 1> {
@@ -118,11 +121,16 @@ def Muon_UpdateOp : Muon_ConditionalOp<"update",
     its rounding. `update_sums` receives Σ(lr_multiplier·s·X)² and
     `weight_sums` ΣW² (after the step) of each matrix.
 
-    Constraints: weight, gradient, momentum and master have the same shape;
-    `*_sums` have one element per matrix; the master is f32 and the weight is
+    Constraints: weight, gradient, momentum and master have the same shape, or
+    the gradient is a tensor that holds the members of a stack one after the
+    other; `*_sums` have one element per matrix; the master is f32 and the weight is
     not; safety > 0; eps ≥ 0; 1 ≤ steps ≤ 100; `restarts` as in
     `muon.orthogonalize`; all numbers are finite. `transposed` says that the tensor is stored in×out and swaps fan-out and
     fan-in in the scale rule.
+
+    With `exchange` this rank has blocks of the matrices: all of the above holds
+    for whole matrices, of which the sums are, too. Owners, where there are any,
+    are one for each matrix, and do not decrease.
 
     Example:
     ```mlir
@@ -149,7 +157,8 @@ def Muon_UpdateOp : Muon_ConditionalOp<"update",
     DefaultValuedAttr<Muon_ComputeAttr, "Compute::Auto">:$compute,
     OptionalAttr<Muon_ScaleAttr>:$scale,
     DefaultValuedAttr<BoolAttr, "false">:$transposed,
-    DefaultValuedAttr<F64Attr, "1.0">:$lr_multiplier);
+    DefaultValuedAttr<F64Attr, "1.0">:$lr_multiplier,
+    OptionalAttr<Muon_ExchangeAttr>:$exchange);
 }
 
 def Muon_AdamWUpdateOp : Muon_ConditionalOp<"adamw_update",
@@ -171,7 +180,8 @@ def Muon_AdamWUpdateOp : Muon_ConditionalOp<"adamw_update",
     before they are rounded to their storage type. `when`, `master` and the
     sums are those of `muon.update`, with u for X.
 
-    Constraints: all tensors have the same shape; 0 ≤ beta1, beta2 < 1;
+    Constraints: all tensors have the same shape, but for a gradient as in
+    `muon.update`; 0 ≤ beta1, beta2 < 1;
     eps ≥ 0; all numbers are finite; the master is f32 and the weight is not.
 
     Example:

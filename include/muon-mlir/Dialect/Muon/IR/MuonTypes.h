@@ -49,6 +49,7 @@ std::optional<ParameterShape> getParameterShape(Type type);
 bool isParameter(Type type);
 bool isMatrices(Type type);
 bool isBatch(Type type);
+bool isExchanged(Type type);
 bool isF32Scalar(Type type);
 bool isFlag(Type type);
 bool isCounter(Type type);

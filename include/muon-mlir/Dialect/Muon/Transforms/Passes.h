@@ -13,8 +13,18 @@
 
 namespace mlir::muon {
 
+namespace distribution {
+struct Plan;
+} // namespace distribution
+
 #define GEN_PASS_DECL
 #include "muon-mlir/Dialect/Muon/Transforms/Passes.h.inc"
+
+/// A pass that plans as muon-distribute does, with its options, and leaves the
+/// plan in `plan`, which outlives it.
+std::unique_ptr<Pass> createPlanStepPass(distribution::Plan &plan,
+                                         llvm::StringRef topology,
+                                         llvm::StringRef compute);
 
 #define GEN_PASS_REGISTRATION
 #include "muon-mlir/Dialect/Muon/Transforms/Passes.h.inc"

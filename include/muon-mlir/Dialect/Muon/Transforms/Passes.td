@@ -20,6 +20,9 @@ def AssignOptimizersPass : Pass<"muon-assign-optimizers", "::mlir::ModuleOp"> {
     Parameters whose rules say `frozen` leave the function and are listed in
     `muon.frozen`. docs/rules.md describes the rules.
 
+    Where the rules have a grid, so has the module then, and parameters that
+    have no placement yet get theirs.
+
     ```mlir
     %w1 = muon.optimize weight(%w) gradient(%g) : tensor<8x4xf32>, tensor<8x4xf32>
     // becomes, with arguments %m, %lr, … added
@@ -28,13 +31,17 @@ def AssignOptimizersPass : Pass<"muon-assign-optimizers", "::mlir::ModuleOp"> {
   }];
   let options = [
     Option<"rules", "rules", "std::string", "",
-           "Rules file (JSON); the defaults if empty">];
+           "Rules file (JSON); the defaults if empty">,
+    Option<"grid", "grid", "std::string", "",
+           "Axes and their sizes, as in dp=8,tp=2: other sizes for the grid of "
+           "the rules, or a grid if they have none">];
   let statistics = [
     Statistic<"numMuon", "muon", "Parameters updated by Muon">,
     Statistic<"numAdamW", "adamw", "Parameters updated by AdamW">,
     Statistic<"numFrozen", "frozen", "Parameters left alone">];
   let dependentDialects = ["::mlir::func::FuncDialect",
-                           "::mlir::muon::MuonDialect"];
+                           "::mlir::muon::MuonDialect",
+                           "::mlir::shard::ShardDialect"];
 }
 
 def StackUpdatesPass : Pass<"muon-stack-updates", "::mlir::ModuleOp"> {
@@ -62,6 +69,92 @@ def StackUpdatesPass : Pass<"muon-stack-updates", "::mlir::ModuleOp"> {
     Statistic<"numMembers", "members", "Updates merged into stacks">];
   let dependentDialects = ["::mlir::func::FuncDialect",
                            "::mlir::muon::MuonDialect"];
+}
+
+def AbsorbShardingsPass : Pass<"muon-absorb-shardings", "::mlir::ModuleOp"> {
+  let summary = "turn shard.shard of arguments into attributes of these";
+  let description = [{
+    Other compilers say by shard.shard how the arguments of a function are laid
+    out. Later passes look at `muon.sharding` of the argument. Halos and offsets
+    are errors.
+
+    ```mlir
+    %s = shard.sharding @grid split_axes = [[0]] : !shard.sharding
+    %w0 = shard.shard %w to %s : tensor<8x4xf32>
+    // becomes an attribute of %w
+    muon.sharding = #muon.sharding<[[0], []]>
+    ```
+  }];
+  let dependentDialects = ["::mlir::muon::MuonDialect"];
+}
+
+def PlaceArgumentsPass : Pass<"muon-place-arguments", "::mlir::ModuleOp"> {
+  let summary = "a grid, and where nobody says otherwise placements on it";
+  let description = [{
+    Gives the module a shard.grid with the axes of `grid`, or the grid that it
+    has other sizes. A step whose arguments have no placement yet gets one by
+    the names of the axes:
+
+    | axis | placement |
+    |---|---|
+    | `dp` | weights on every rank; gradients have to be averaged |
+    | `fsdp` | weights, gradients and state split along their first dimension |
+    | `ep` | the same, but only tensors of rank 3, along the batch |
+    | any other | on every rank |
+
+    ```mlir
+    func.func @step(… %g: tensor<8x4xf32> {muon.role = #muon.role<gradient>, …})
+    // becomes, with grid=dp=2
+    shard.grid @grid(shape = 2) {muon.axes = ["dp"]}
+    func.func @step(… %g: tensor<8x4xf32> {…, muon.unreduced = #muon.unreduced<[0], mean>})
+    ```
+  }];
+  let options = [
+    Option<"grid", "grid", "std::string", "",
+           "Axes and their sizes, as in dp=8,tp=2">];
+  let dependentDialects = ["::mlir::muon::MuonDialect",
+                           "::mlir::shard::ShardDialect"];
+}
+
+def DistributePass : Pass<"muon-distribute", "::mlir::ModuleOp"> {
+  let summary = "the step of one rank, with collectives";
+  let description = [{
+    Turns a step of whole tensors, whose arguments say by `muon.sharding` and
+    `muon.unreduced` how they are laid out over the module's shard.grid, into
+    the step of one rank. Arguments become what that rank has of them, and
+    `muon.names` says where it belongs. A planner that knows the cost of
+    communication and products, and the `topology`, chooses for each parameter
+    who updates it; `muon.strategy` on an update decides instead. All ranks make
+    the same plan, which the module gets as `muon.plan`. docs/distribution.md
+    describes strategies and their cost.
+
+    Matrices that several ranks have whole get owners. These receive the sums of
+    their gradients, keep their state, update them, and send the weights to the
+    others. Elementwise updates are divided in the same way, but anywhere. The
+    sums that the look needs are added up over all ranks, so that all of them
+    take the step or none does.
+
+    ```mlir
+    %w1, %m1 = muon.update gradient(%g : !muon.stack<4x8x4xf32>) … weight(%w : …)
+    // becomes, on rank 0 of 2
+    %r = muon.reduce_scatter value(%g : !muon.stack<4x8x4xf32>) out(… : tensor<2x8x4xf32>) …
+    %w1, %m1 = muon.update gradient(%r : tensor<2x8x4xf32>) … weight(%w : !muon.stack<2x8x4xf32>)
+    %o1 = muon.all_gather value(%w1 : …) out(%o : !muon.stack<2x8x4xf32>) …
+    ```
+  }];
+  let options = [
+    Option<"rank", "rank", "int64_t", "0", "Number of the rank">,
+    Option<"topology", "topology", "std::string", "",
+           "Topology file (JSON): latency and bandwidth of each axis, FLOP/s "
+           "and memory of a rank">,
+    Option<"compute", "compute", "std::string", "\"f32\"",
+           "Precision of products where an update has `auto`">,
+    Option<"bucketBytes", "bucket-bytes", "int64_t", "67108864",
+           "Parameters share a collective up to this size">];
+  let dependentDialects = ["::mlir::func::FuncDialect",
+                           "::mlir::muon::MuonDialect",
+                           "::mlir::shard::ShardDialect",
+                           "::mlir::tensor::TensorDialect"];
 }
 
 def DecomposeUpdatesPass : Pass<"muon-decompose-updates"> {
@@ -137,6 +230,56 @@ def ExpandPolynomialsPass : Pass<"muon-expand-polynomials"> {
     With c = 0, P is formed from A without its square.
   }];
   let dependentDialects = ["::mlir::tensor::TensorDialect"];
+}
+
+def PipelineExchangesPass : Pass<"muon-pipeline-exchanges"> {
+  let summary = "start to bring matrices together while others are worked on";
+  let description = [{
+    Moves the collective that brings the matrices of an update together, and the
+    momentum before it, behind that of the update before: data can move while
+    that one computes. Not further, so that the matrices of at most two updates
+    are in memory. Updates count by groups of ranks, whose members all have the
+    same collectives and get the same order, also those that have nothing of a
+    matrix.
+
+    ```mlir
+    %0 = muon.all_to_all value(%x0 …) … {label = "X"}
+    %1 = muon.orthogonalize x(%0 …) …
+    %m, %x1 … = muon.momentum …
+    %2 = muon.all_to_all value(%x1 …) … {label = "X"}
+    // becomes
+    %0 = muon.all_to_all value(%x0 …) … {label = "X"}
+    %m, %x1 … = muon.momentum …
+    %2 = muon.all_to_all value(%x1 …) … {label = "X"}
+    %1 = muon.orthogonalize x(%0 …) …
+    ```
+  }];
+  let statistics = [
+    Statistic<"numHoisted", "hoisted", "Collectives moved ahead">];
+}
+
+def OverlapCollectivesPass : Pass<"muon-overlap-collectives"> {
+  let summary = "let data move while other work is done";
+  let description = [{
+    On buffers, starts every collective as early as what it sends and where it
+    receives allow, in the order in which they stand, which is the same on all
+    ranks, and waits for it only where something needs it. Buffers live until
+    then, so that muon-plan-arena knows what is in flight.
+
+    ```mlir
+    muon.all_gather value(%w : …) out(%o : …) …
+    muon.momentum …
+    muon.sum_squares value(%o : …) …
+    // becomes
+    muon.all_gather value(%w : …) out(%o : …) … {handle = 0 : i64}
+    muon.momentum …
+    muon.wait value(%w : …) out(%o : …) {handle = 0 : i64}
+    muon.sum_squares value(%o : …) …
+    ```
+  }];
+  let statistics = [
+    Statistic<"numOverlapped", "overlapped", "Collectives with work beside">];
+  let dependentDialects = ["::mlir::muon::MuonDialect"];
 }
 
 def CheckInPlacePass : Pass<"muon-check-in-place"> {
@@ -250,6 +393,32 @@ def VectorizeStreamsPass : Pass<"muon-vectorize-streams"> {
                            "::mlir::memref::MemRefDialect",
                            "::mlir::scf::SCFDialect",
                            "::mlir::vector::VectorDialect"];
+}
+
+def RaisePass : Pass<"muon-raise"> {
+  let summary = "recognize Newton–Schulz iterations in linalg";
+  let description = [{
+    Replaces steps X ← aX + (bA + cA²)X, A = XXᵀ, on tensors of rank 2 or 3, one
+    after the other or in an scf.for, by one muon.orthogonalize, whose products
+    are symmetric. What an operation computes decides, not how it is written:
+    products in any order and orientation, by any operation of linalg that is one,
+    sums, multiples and transposes are followed as polynomials in X. Transposes
+    around the whole are not needed any more. Coefficients have to be constants:
+    run `inline` and `canonicalize` before. A product X·Xᵀ that leads to no such
+    step gets a remark that says why.
+
+    NON-NUMERIC-PRESERVING: sums are taken in another order.
+
+    ```mlir
+    %a  = linalg.matmul ins(%x, %xt) outs(%zero)        // A
+    %b  = linalg.generic ins(%a) { -4.775 * a } …        // bA, and so on
+    // becomes
+    %o = muon.orthogonalize x(%x) out(%empty) {schedule = #muon.schedule<[3.4445, -4.775, 2.0315]>, steps = 5 : i64}
+    ```
+  }];
+  let statistics = [Statistic<"numRaised", "raised", "Iterations replaced">];
+  let dependentDialects = ["::mlir::muon::MuonDialect",
+                           "::mlir::tensor::TensorDialect"];
 }
 
 def VerifyPhasePass : Pass<"muon-verify-phase", "::mlir::ModuleOp"> {

@@ -53,6 +53,8 @@ struct MatrixList {
   /// Elements from one row to the next, and from one matrix to the next.
   int64_t rowStride = 0;
   int64_t matrixStride = 0;
+  /// Elements before the first, of what is a part of a buffer.
+  int64_t offset = 0;
   Type elementType;
 };
 
@@ -61,6 +63,8 @@ std::optional<MatrixList> getMatrices(Type type);
 
 /// Whether `op` is work for one thread block.
 bool isBlockWork(Operation *op);
+/// Whether `op` copies triangles of symmetric matrices: work of many blocks.
+bool isTriangleWork(Operation *op);
 
 } // namespace mlir::muon_gpu
 

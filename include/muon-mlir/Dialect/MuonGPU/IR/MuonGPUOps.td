@@ -283,10 +283,11 @@ def MuonGPU_LaunchOp : MuonGPU_Op<"launch", [
   let description = [{
     The operations in the body are done by one launch, after what comes before
     and before what comes after: either products that one kernel serves, which
-    differ in sizes, buffers and constants only; or streams likewise; or work
+    differ in sizes, buffers and constants only; or streams likewise; or
+    `muon.pack_triangle` or `muon.unpack_triangle` of one element type; or work
     for one thread block (`muon_gpu.reduce`, `muon.look`, …), one after the
-    other. Products and streams of one launch do not depend on each other. If
-    `when` is false nothing happens.
+    other. All but the last do not depend on each other. If `when` is false
+    nothing happens.
 
     Kernels are named after `phase`.
 

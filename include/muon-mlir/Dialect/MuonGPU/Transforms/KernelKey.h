@@ -14,10 +14,10 @@
 
 namespace mlir::muon_gpu {
 
-/// Text that is equal for two products or streams if and only if one kernel
-/// serves both: they differ in sizes, buffers, strides and constants only.
-/// `hasCondition` is that of their launch.
-std::string getKernelKey(WorkOpInterface work, bool hasCondition);
+/// Text that is equal for two products, streams or copies of triangles if and
+/// only if one kernel serves both: they differ in sizes, buffers, strides and
+/// constants only. `hasCondition` is that of their launch.
+std::string getKernelKey(Operation *op, bool hasCondition);
 
 } // namespace mlir::muon_gpu
 

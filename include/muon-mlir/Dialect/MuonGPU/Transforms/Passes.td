@@ -11,6 +11,31 @@
 
 include "mlir/Pass/PassBase.td"
 
+def FuseSumsPass : Pass<"muon-gpu-fuse-sums"> {
+  let summary = "add up what a later pass reads anyway";
+  let description = [{
+    A stream that only adds up becomes part of the first later stream that reads
+    the same operands, if neither that stream nor anything before it needs the
+    sums, and nothing in between writes what is added up. So the norm of a
+    gradient that is only reported costs no pass of its own. Where a clip
+    coefficient, a flag or a power of two comes from the sums, they stay where
+    they are. A remark says how many bytes of traffic there were and are, or why
+    nothing changed.
+
+    NON-NUMERIC-PRESERVING: sums are still taken in f64 and in an order fixed by
+    shape and schedule, which is that of the later stream. Elements that it
+    computes do not change.
+
+    ```mlir
+    muon_gpu.stream ins(%g : …) sums(%s : memref<1xf64>) { … }
+    muon_gpu.stream ins(%g, %w : …) outs(%w : …) { … }
+    // becomes
+    muon_gpu.stream ins(%g, %w : …) outs(%w : …) sums(%s : memref<1xf64>) { … }
+    ```
+  }];
+  let statistics = [Statistic<"numFused", "fused", "Streams fused">];
+}
+
 def FuseEpiloguesPass : Pass<"muon-gpu-fuse-epilogues"> {
   let summary = "do what follows a product in its epilogue";
   let description = [{

@@ -16,6 +16,7 @@ namespace mlir::muon_gpu {
 /// Bytes of global memory.
 struct Traffic {
   int64_t read = 0, written = 0;
+  int64_t total() const { return read + written; }
 };
 
 /// What work in a launch has to read and write, each element of each operand

@@ -11,7 +11,7 @@
 Each example becomes a function whose arguments are the values that the example
 uses but does not define, with the types that the example prints, and a CHECK
 line that expects the operation. The body that muon.parallel_call names is
-declared. An operation without an example, or whose example does not contain it,
+declared, and so is the grid of a group, in a module for the rank at its place. An operation without an example, or whose example does not contain it,
 is an error.
 """
 
@@ -23,6 +23,8 @@ EXAMPLE = re.compile(r"^ *Example:\s*```mlir\n(.*?)^ *```", re.MULTILINE | re.DO
 VALUE = r"%\w+"
 BLOCK = re.compile(r"^\^\w+\((.*)\):$")
 BODY = re.compile(r"muon\.parallel_call @(\w+)\(")
+DEFINITION = re.compile(r"^def \w+ *:(?! *Muon_Constraint<)", re.MULTILINE)
+GROUP = re.compile(r"#muon\.group<@(\w+), \[0\], (\d+) of (\d+)>")
 
 
 def split_types(text):
@@ -83,7 +85,7 @@ def main(paths):
         with open(path, encoding="utf-8") as file:
             text = file.read()
         starts = [(m.group(1), m.start()) for m in OP.finditer(text)]
-        if len(starts) != len(re.findall(r"^def ", text, re.MULTILINE)):
+        if len(starts) != len(DEFINITION.findall(text)):
             sys.exit(f"{path}: a definition is not that of an operation")
         ends = [start for _, start in starts[1:]] + [len(text)]
         for (op, start), end in zip(starts, ends):
@@ -107,13 +109,22 @@ def main(paths):
                 if BODY.search(line):
                     bodies += declare_body(line, arguments)
             signature = ", ".join(f"{v}: {t}" for v, t in arguments.items())
+            grid, end = "", ""
+            if group := GROUP.search(example.group(1)):
+                grid = (
+                    f"module attributes {{muon.rank = {group[2]} : i64}} {{\n"
+                    f"shard.grid @{group[1]}(shape = {group[3]})\n"
+                )
+                end = "}\n"
             modules.append(
                 f"// CHECK-LABEL: func.func @{op}(\n"
                 f"// CHECK: muon.{op}{{{{ |$}}}}\n"
-                f"func.func @{op}({signature}) attributes {{muon.entry}} {{\n"
+                + grid
+                + f"func.func @{op}({signature}) attributes {{muon.entry}} {{\n"
                 + "".join(f"  {line}\n" for line in lines)
                 + "  return\n}\n"
                 + bodies
+                + end
             )
     if not modules:
         sys.exit("no operation found")

@@ -1,0 +1,128 @@
+//===- Communicator.h - How ranks exchange data -----------------*- C++ -*-===//
+//
+// Part of the muon-mlir Project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// One interface for all ways in which ranks exchange data: threads of one
+// process, MPI, and libraries that do collectives themselves.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MUON_MLIR_LIB_RUNTIME_COMMUNICATOR_H
+#define MUON_MLIR_LIB_RUNTIME_COMMUNICATOR_H
+
+#include "Error.h"
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace muon {
+
+/// What all ranks of a group do together, as rank number group[place] sees it.
+/// docs/artifact.md defines the kinds and what their segments mean.
+struct Collective {
+  enum Kind { AllReduce, ReduceScatter, AllGather, AllToAll };
+  struct Segment {
+    int64_t elements = 0;
+    /// Places in the group; -1 where there is none.
+    int32_t from = -1, to = -1;
+  };
+  /// Segments that lie on this rank, in one buffer or behind a table of
+  /// pointers.
+  struct Operand {
+    bool isTable = false;
+    std::vector<int32_t> segments;
+  };
+
+  Kind kind = AllReduce;
+  /// For people.
+  std::string name;
+  MuonType type = MUON_TYPE_F32;
+  /// Sum otherwise.
+  bool isMean = false;
+  std::vector<int32_t> group;
+  int32_t place = 0;
+  std::vector<Segment> segments;
+  std::vector<Operand> send, receive;
+};
+
+/// Where the segments of a collective lie on this rank; null where they do not.
+struct CollectiveBuffers {
+  std::vector<const void *> send;
+  std::vector<void *> receive;
+};
+
+/// Payload that a rank sent to, and received from, other ranks.
+struct Traffic {
+  uint64_t bytesSent = 0, bytesReceived = 0;
+  uint64_t collectives = 0;
+};
+
+/// What one rank moves in a collective: a rule, not a measurement.
+Traffic getTraffic(const Collective &collective);
+
+/// A collective under way. Destroyed only after wait().
+class Transfer {
+public:
+  virtual ~Transfer();
+  /// Waits for its end on this rank. An error, also a time-out, is final for
+  /// the communicator.
+  virtual Error wait() = 0;
+};
+
+/// One rank's side. Calls do not overlap, but for abort().
+class Communicator {
+public:
+  virtual ~Communicator();
+
+  virtual int32_t rank() const = 0;
+  virtual int32_t size() const = 0;
+
+  /// Starts a collective, whose data moves in waits and, where it can, in the
+  /// background; all ranks of its group start the group's collectives
+  /// in the same order, others may be between them. `collective` outlives the
+  /// transfer. What is sent must not change before it has ended.
+  virtual Error start(const Collective &collective,
+                      const CollectiveBuffers &buffers,
+                      std::unique_ptr<Transfer> &transfer) = 0;
+
+  /// Bytes of every rank, in order, for what ranks compare before they start:
+  /// at most 1 MiB each. Every rank takes part.
+  virtual Error exchange(const std::string &mine,
+                         std::vector<std::string> &all) = 0;
+
+  /// Ends what other ranks wait for, with `reason`; nothing can be started
+  /// after that. From any thread.
+  virtual void abort(const std::string &reason) = 0;
+
+  /// How long a wait may take before it is an error. 0 for no limit.
+  void setTimeout(std::chrono::milliseconds value) { timeout = value; }
+  std::chrono::milliseconds getTimeout() const { return timeout; }
+
+  /// Since the communicator was made.
+  const Traffic &getTraffic() const { return traffic; }
+
+protected:
+  std::chrono::milliseconds timeout{600000};
+  Traffic traffic;
+};
+
+/// The ranks of a group of threads of this process: communicator number i is
+/// for rank i.
+Error makeThreadCommunicators(
+    int32_t ranks, std::vector<std::unique_ptr<Communicator>> &communicators);
+
+/// This process's rank in MPI_COMM_WORLD, through the library
+/// libmuon_mpi.so beside the runtime, which is loaded now. Initializes MPI if
+/// nobody did.
+Error makeMpiCommunicator(std::unique_ptr<Communicator> &communicator);
+
+} // namespace muon
+
+#endif // MUON_MLIR_LIB_RUNTIME_COMMUNICATOR_H

@@ -1,0 +1,90 @@
+//===- StepCollectives.h - Collectives of one step --------------*- C++ -*-===//
+//
+// Part of the muon-mlir Project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MUON_MLIR_LIB_RUNTIME_STEPCOLLECTIVES_H
+#define MUON_MLIR_LIB_RUNTIME_STEPCOLLECTIVES_H
+
+#include "Communicator.h"
+#include "Device.h"
+#include "Manifest.h"
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace muon {
+
+/// What the step of one rank does together with the others. The first failure
+/// makes all that follows in the same run do nothing.
+class StepCollectives {
+public:
+  /// `ok` is where the step reports whether it is taken, in memory of the
+  /// device; null if it does not. All of them outlive this.
+  StepCollectives(const Distribution &distribution, Device &device,
+                  const void *ok);
+  ~StepCollectives();
+
+  /// Null for none. An error if it is for other ranks.
+  Error setCommunicator(std::shared_ptr<Communicator> value);
+  /// Null if there is none.
+  Communicator *getCommunicator() const { return communicator.get(); }
+
+  /// Before each run. Compares the plans of the ranks if this is the first one
+  /// with this communicator. `stream` is that of the run.
+  Error begin(void *stream);
+  /// After each run, with its result: waits for what is still under way. The
+  /// other ranks stop if this one has failed.
+  Error finish(Error result);
+
+  /// Ends the run of the other ranks.
+  void abort(const Error &error);
+
+  /// For MuonHostApi; the context is a StepCollectives.
+  static void hostStart(void *context, int32_t collective,
+                        void *const *buffers) noexcept;
+  static void hostWait(void *context, int32_t collective) noexcept;
+
+  bool hasFailed() const { return failure.has_value(); }
+
+  /// Of the last run that had no error.
+  const std::optional<Traffic> &getTraffic() const { return traffic; }
+
+private:
+  struct Active;
+
+  const Collective *find(int32_t index, const char *what);
+  void fail(const Error &error);
+  void start(int32_t index, void *const *buffers);
+  void wait(int32_t index);
+  Error expand(const Collective &collective, void *const *buffers,
+               Active &active) const;
+  Error stage(const Collective &collective, Active &active) const;
+  Error download(void *host, const void *address, uint64_t bytes) const;
+  Error store(const Collective &collective, Active &active) const;
+
+  const Distribution &distribution;
+  Device &device;
+  const void *const ok;
+  void *stream = nullptr;
+  std::shared_ptr<Communicator> communicator;
+  bool plansAgree = false;
+  std::map<int32_t, Active> active;
+  std::optional<Error> failure;
+  Traffic before;
+  std::optional<Traffic> traffic;
+};
+
+/// An error that says how the plans of the ranks differ, the same difference on
+/// all of them. All ranks of the communicator call this.
+Error comparePlans(const Distribution &distribution,
+                   Communicator &communicator);
+
+} // namespace muon
+
+#endif // MUON_MLIR_LIB_RUNTIME_STEPCOLLECTIVES_H
