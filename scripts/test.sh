@@ -74,6 +74,8 @@ suite "unit tests" scripts/run-unit-tests.py build/release
 suite "lit tests" scripts/run-lit.py build/release
 suite "reference" /usr/bin/python3 test/reference/test_muon_reference.py
 suite "integration" /usr/bin/python3 test/integration/run_integration.py -j 2
+suite "python" scripts/test-python.sh build/release
+suite "jax" scripts/test-jax.sh build/release
 check "demo" scripts/demo.sh
 if [ "$sanitize" -eq 1 ]; then
   step scripts/build.sh asan
