@@ -12,6 +12,10 @@ runs in the same precision with the iteration the compiler chooses. The two
 alternate, so that a change of the machine's load meets both; `ratio` is that of
 the medians, compiled over PyTorch, and lower is better. bf16 is emulated on
 processors that cannot multiply it, and then only shown for completeness.
+
+By default OpenMP's threads spin after PyTorch's elementwise work, on the cores
+that BLAS has threads of its own for. With OMP_WAIT_POLICY=passive in the
+environment they do not, which is PyTorch at its best in f32.
 """
 import argparse
 import ctypes
@@ -22,10 +26,6 @@ import subprocess
 import sys
 import tempfile
 import time
-
-# Threads of OpenMP that spin after PyTorch's elementwise work take the cores
-# from BLAS, whose threads are others: 1.5 to 2 times the time of its products.
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import torch
 
@@ -94,11 +94,17 @@ def alternate(first, second, seconds):
     first(), second()
     times = ([], [])
     end = time.perf_counter() + seconds
-    while time.perf_counter() < end or len(times[0]) < 5:
+    while time.perf_counter() < end or len(times[0]) < 6:
         for call, list_ in zip((first, second), times):
-            start = time.perf_counter()
-            call()
-            list_.append(time.perf_counter() - start)
+            # Threads of the one still spin for a while (OpenBLAS: 2²⁶ cycles),
+            # on cores that the other is to have.
+            settled = time.perf_counter() + 0.05
+            while time.perf_counter() < settled:
+                call()
+            for _ in range(3):
+                start = time.perf_counter()
+                call()
+                list_.append(time.perf_counter() - start)
     return [statistics.median(list_) for list_ in times]
 
 

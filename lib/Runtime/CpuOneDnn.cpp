@@ -10,6 +10,8 @@
 
 #if !MUON_HAS_ONEDNN
 
+bool muon::oneDnnHasF32() { return false; }
+
 bool muon::oneDnnHasBf16() { return false; }
 
 bool muon::oneDnnProduct(OneDnnType, int64_t, int64_t, int64_t, const Operand &,
@@ -18,8 +20,6 @@ bool muon::oneDnnProduct(OneDnnType, int64_t, int64_t, int64_t, const Operand &,
 }
 
 #else
-
-#include "CpuThreads.h"
 
 #include <dlfcn.h>
 #include <dnnl.h>
@@ -53,22 +53,23 @@ using Stream =
     std::unique_ptr<dnnl_stream, Deleter<dnnl_stream, dnnl_stream_destroy>>;
 
 /// oneDNN takes its number of threads from OpenMP, where it is a variable of
-/// the calling thread. Libraries that were built without OpenMP are left alone.
-class ThreadsOfOpenMP {
+/// the calling thread: one, as long as this lives. Libraries that were built
+/// without OpenMP are left alone.
+class OneThreadOfOpenMP {
 public:
-  explicit ThreadsOfOpenMP(int threads) {
+  OneThreadOfOpenMP() {
     if (!get || !set)
       return;
     before = get();
-    if (before != threads)
-      set(threads);
+    if (before != 1)
+      set(1);
   }
-  ~ThreadsOfOpenMP() {
-    if (before && get() != before)
+  ~OneThreadOfOpenMP() {
+    if (before > 1)
       set(before);
   }
-  ThreadsOfOpenMP(const ThreadsOfOpenMP &) = delete;
-  ThreadsOfOpenMP &operator=(const ThreadsOfOpenMP &) = delete;
+  OneThreadOfOpenMP(const OneThreadOfOpenMP &) = delete;
+  OneThreadOfOpenMP &operator=(const OneThreadOfOpenMP &) = delete;
 
 private:
   static int (*const get)();
@@ -76,9 +77,9 @@ private:
   int before = 0;
 };
 
-int (*const ThreadsOfOpenMP::get)() =
+int (*const OneThreadOfOpenMP::get)() =
     reinterpret_cast<int (*)()>(::dlsym(RTLD_DEFAULT, "omp_get_max_threads"));
-void (*const ThreadsOfOpenMP::set)(int) = reinterpret_cast<void (*)(int)>(
+void (*const OneThreadOfOpenMP::set)(int) = reinterpret_cast<void (*)(int)>(
     ::dlsym(RTLD_DEFAULT, "omp_set_num_threads"));
 
 /// A product that oneDNN has made code for. May be executed by several threads
@@ -89,7 +90,7 @@ struct Code {
 };
 
 /// All that the code depends on.
-using Shape = std::array<int64_t, 10>;
+using Shape = std::array<int64_t, 9>;
 
 } // namespace
 
@@ -154,14 +155,14 @@ static std::unique_ptr<Code> makeCode(OneDnnType operandType, int64_t m,
 static std::shared_ptr<const Code> findCode(OneDnnType type, int64_t m,
                                             int64_t n, int64_t k,
                                             const Operand &a, const Operand &b,
-                                            int64_t stride, int threads) {
+                                            int64_t stride) {
   // Enough for any step; a process that meets more shapes starts anew.
   constexpr size_t limit = 4096;
   static std::mutex mutex;
   static std::map<Shape, std::shared_ptr<const Code>> cache;
   Shape shape = {
-      int64_t(type),  m,      n,      k, a.stride, a.isTransposed, b.stride,
-      b.isTransposed, stride, threads};
+      int64_t(type),  m,     n, k, a.stride, a.isTransposed, b.stride,
+      b.isTransposed, stride};
   std::lock_guard<std::mutex> lock(mutex);
   auto it = cache.find(shape);
   if (it != cache.end())
@@ -180,20 +181,20 @@ static Memory bindMemory(const dnnl_memory_desc_t &desc, const void *data) {
   return Memory(memory);
 }
 
-bool muon::oneDnnHasBf16() {
-  static const bool hasBf16 =
-      (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core_bf16) ==
-      dnnl_cpu_isa_avx512_core_bf16;
-  return hasBf16;
+static bool hasIsa(dnnl_cpu_isa_t isa) {
+  static const int effective = dnnl_get_effective_cpu_isa();
+  return (effective & isa) == isa;
 }
+
+bool muon::oneDnnHasF32() { return hasIsa(dnnl_cpu_isa_avx512_core); }
+
+bool muon::oneDnnHasBf16() { return hasIsa(dnnl_cpu_isa_avx512_core_bf16); }
 
 bool muon::oneDnnProduct(OneDnnType type, int64_t m, int64_t n, int64_t k,
                          const Operand &a, const Operand &b, float *out,
                          int64_t stride) {
-  int threads = cpuThreads();
-  ThreadsOfOpenMP setting(threads);
-  std::shared_ptr<const Code> code =
-      findCode(type, m, n, k, a, b, stride, threads);
+  OneThreadOfOpenMP setting;
+  std::shared_ptr<const Code> code = findCode(type, m, n, k, a, b, stride);
   dnnl_stream_t rawStream = nullptr;
   if (!code || dnnl_stream_create(&rawStream, engine(),
                                   dnnl_stream_default_flags) != dnnl_success)

@@ -7,7 +7,8 @@
 //===----------------------------------------------------------------------===//
 //
 // oneDNN is optional when this library is built. Without it there is no
-// processor on which oneDnnHasBf16 holds, and no product is taken.
+// processor on which oneDnnHasF32 or oneDnnHasBf16 holds, and no product is
+// taken.
 //
 //===----------------------------------------------------------------------===//
 
@@ -26,6 +27,10 @@ struct Operand {
   bool isTransposed;
 };
 
+/// Whether oneDNN is there and this processor has AVX-512, for which its code
+/// is as fast as that of BLAS, and may run on each thread by itself.
+bool oneDnnHasF32();
+
 /// Whether oneDNN is there and this processor has instructions for products of
 /// bf16, so that oneDNN is faster than products of converted operands.
 bool oneDnnHasBf16();
@@ -34,7 +39,8 @@ bool oneDnnHasBf16();
 enum class OneDnnType { F32, BF16 };
 
 /// out (m×n, rows `stride` apart) ← a·b for a (m×k) and b (k×n), with sums in
-/// f32. False, and out is not written, if oneDNN has no code for it.
+/// f32, on the calling thread alone. False, and out is not written, if oneDNN
+/// has no code for it.
 bool oneDnnProduct(OneDnnType type, int64_t m, int64_t n, int64_t k,
                    const Operand &a, const Operand &b, float *out,
                    int64_t stride);

@@ -11,8 +11,14 @@
 // into a first-level cache. Of a symmetric result only tiles that reach the
 // diagonal or lie above it are computed; finishing stores the mirror image.
 //
-// Sums go where the result will be if that is f32, otherwise into scratch
-// memory that belongs to the thread and does not grow with the matrices.
+// Where oneDNN multiplies, threads take tiles of all matrices of a stack, and
+// finish one while its sums are in the cache. BLAS multiplies with all threads
+// at a time, one large tile after the other. Tiles depend on shapes alone, so
+// that bits do not depend on the number of threads.
+//
+// Sums of BLAS go where the result will be if that is f32. All others go into
+// scratch memory that belongs to the thread and does not grow with the
+// matrices.
 //
 //===----------------------------------------------------------------------===//
 
@@ -29,6 +35,7 @@
 #include <atomic>
 #include <cstring>
 #include <memory>
+#include <vector>
 
 using namespace muon;
 
@@ -44,18 +51,25 @@ static constexpr int64_t kStrip = 16 * kBlock;
 static constexpr int64_t kTileRows = 512, kTileColumns = 2048;
 static constexpr int64_t kTileDepth = 1024;
 
-/// Work of fewer elements is not worth waking threads up.
+/// Edges of the tiles that a thread multiplies by oneDNN, of a result that is
+/// large enough. The sums of one fit into a second-level cache.
+static constexpr int64_t kThreadTileRows = 256, kThreadTileColumns = 512;
+
+/// Work of fewer elements, or multiplications, is not worth waking threads up.
 static constexpr int64_t kParallelElements = 1 << 16;
+static constexpr int64_t kParallelMultiplications = 1 << 21;
 
-static std::atomic<Bf16Path> bf16Path{Bf16Path::Automatic};
+static std::atomic<ProductPath> productPath{ProductPath::Automatic};
 
-void muon::setBf16Path(Bf16Path path) { bf16Path = path; }
+void muon::setProductPath(ProductPath path) { productPath = path; }
 
 static bool usesOneDnn(MuonProductType type) {
-  Bf16Path path = bf16Path;
-  return type == MUON_BF16 &&
-         (path == Bf16Path::OneDnn ||
-          (path == Bf16Path::Automatic && oneDnnHasBf16()));
+  if (type != MUON_F32 && type != MUON_BF16)
+    return false;
+  ProductPath path = productPath;
+  if (path == ProductPath::Automatic)
+    return type == MUON_F32 ? oneDnnHasF32() : oneDnnHasBf16();
+  return path == ProductPath::OneDnn;
 }
 
 //===----------------------------------------------------------------------===//
@@ -187,17 +201,23 @@ static void multiplyConverted(MuonProductType type, int64_t m, int64_t n,
   }
 }
 
-/// out ← a·b with sums in f32. The one place that depends on how a type is
-/// multiplied.
+/// out ← a·b with sums in f32, by BLAS.
 static void multiply(MuonProductType type, int64_t m, int64_t n, int64_t k,
                      const Operand &a, const Operand &b, float *out,
                      int64_t stride) {
   if (type == MUON_F32)
     return multiplyF32(m, n, k, a, b, 0.0f, out, stride);
-  if (usesOneDnn(type) &&
-      oneDnnProduct(OneDnnType::BF16, m, n, k, a, b, out, stride))
-    return;
   multiplyConverted(type, m, n, k, a, b, out, stride);
+}
+
+/// The same by oneDNN, on this thread alone. BLAS is for what it refuses.
+static void multiplyOnThread(MuonProductType type, int64_t m, int64_t n,
+                             int64_t k, const Operand &a, const Operand &b,
+                             float *out, int64_t stride) {
+  OneDnnType oneDnnType =
+      type == MUON_BF16 ? OneDnnType::BF16 : OneDnnType::F32;
+  if (!oneDnnProduct(oneDnnType, m, n, k, a, b, out, stride))
+    multiply(type, m, n, k, a, b, out, stride);
 }
 
 //===----------------------------------------------------------------------===//
@@ -320,12 +340,32 @@ static void finishTile(const Product &product, const Tile &tile) {
       });
 }
 
+//===----------------------------------------------------------------------===//
+// Large tiles, each on all threads
+//===----------------------------------------------------------------------===//
+
 /// Rows of the tiles of a symmetric result. More tiles save more products below
 /// the diagonal, but low ones are slow, and operands are converted for each.
 /// With OpenBLAS 0.3.21 on Zen the products of all tiles take .70 of the full
 /// product at n = 256, .65 at 512, .60 at 1024 and .59 at 2048.
 static int64_t symmetricTileRows(int64_t n) {
   return n < 512 ? 64 : n < 2048 ? 128 : 256;
+}
+
+using Multiply = void (*)(MuonProductType, int64_t, int64_t, int64_t,
+                          const Operand &, const Operand &, float *, int64_t);
+
+static void computeTile(const Product &product, const Tile &tile,
+                        Multiply multiply) {
+  if (product.isMultiplied)
+    multiply(product.type, tile.rows, tile.columns, product.depth,
+             part(product.a, tile.row, 0, product.type),
+             part(product.b, 0, tile.column, product.type), tile.sums,
+             tile.stride);
+  else
+    for (int64_t i = 0; i < tile.rows; ++i)
+      std::fill_n(tile.sums + i * tile.stride, tile.columns, 1.0f);
+  finishTile(product, tile);
 }
 
 static void compute(const Product &product) {
@@ -352,15 +392,7 @@ static void compute(const Product &product) {
         tile.stride = tile.columns;
         tile.sums = scratch.sums.get(tile.rows * tile.columns);
       }
-      if (product.isMultiplied)
-        multiply(product.type, tile.rows, tile.columns, product.depth,
-                 part(product.a, row, 0, product.type),
-                 part(product.b, 0, column, product.type), tile.sums,
-                 tile.stride);
-      else
-        for (int64_t i = 0; i < tile.rows; ++i)
-          std::fill_n(tile.sums + i * tile.stride, tile.columns, 1.0f);
-      finishTile(product, tile);
+      computeTile(product, tile, multiply);
     }
   }
 }
@@ -376,6 +408,81 @@ static void computeBySyrk(const Product &product) {
               leading(product.a.stride), 0.0f, sums, leading(product.columns));
   finishTile(product,
              {0, 0, product.rows, product.columns, sums, product.columns});
+}
+
+static void computeOnAllThreads(const Product &product) {
+  if (product.isSymmetric && product.type == MUON_F32 &&
+      product.a.data == product.b.data && product.isMultiplied)
+    computeBySyrk(product);
+  else
+    compute(product);
+}
+
+//===----------------------------------------------------------------------===//
+// Tiles for one thread each
+//===----------------------------------------------------------------------===//
+
+static int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+/// Tiles of a result: enough for several threads, and no smaller than needed
+/// for that, since the operands are packed anew for each. A symmetric result is
+/// cut into strips, which begin at the diagonal.
+static std::vector<Tile> makeTiles(const Product &product) {
+  const int64_t m = product.rows, n = product.columns;
+  int64_t rows = std::min(kThreadTileRows, m);
+  int64_t columns = kThreadTileRows * kThreadTileColumns / rows;
+  if (product.isSymmetric) {
+    rows = n < 1024 ? 64 : n < 2048 ? 128 : 256;
+    columns = 2 * kThreadTileRows * kThreadTileColumns / rows;
+  } else {
+    constexpr int64_t numTiles = 8;
+    columns = ceilDiv(std::min(columns, n), kBlock) * kBlock;
+    while (ceilDiv(m, rows) * ceilDiv(n, columns) < numTiles &&
+           (rows > kBlock || columns > 2 * kBlock)) {
+      int64_t &larger = columns >= 2 * rows ? columns : rows;
+      larger = ceilDiv(larger / 2, kBlock) * kBlock;
+    }
+  }
+
+  std::vector<Tile> tiles;
+  for (int64_t row = 0; row < m; row += rows)
+    for (int64_t column = product.isSymmetric ? row : 0; column < n;
+         column += columns) {
+      int64_t width = std::min(columns, n - column);
+      tiles.push_back(
+          {row, column, std::min(rows, m - row), width, nullptr, width});
+    }
+  return tiles;
+}
+
+//===----------------------------------------------------------------------===//
+// Stacks
+//===----------------------------------------------------------------------===//
+
+/// Computes product(i) for each i < batch, all of one shape.
+template <typename GetProduct>
+static void computeStack(int64_t batch, GetProduct product) {
+  if (batch == 0)
+    return;
+  const Product first = product(0);
+  if (!usesOneDnn(first.type)) {
+    for (int64_t i = 0; i < batch; ++i)
+      computeOnAllThreads(product(i));
+    return;
+  }
+  const std::vector<Tile> tiles = makeTiles(first);
+  const auto numTiles = static_cast<int64_t>(tiles.size());
+  auto computePart = [&](int64_t i) {
+    Tile tile = tiles[size_t(i % numTiles)];
+    tile.sums = scratch.sums.get(tile.rows * tile.columns);
+    computeTile(product(i / numTiles), tile, multiplyOnThread);
+  };
+  if (double(batch) * double(first.rows) * double(first.columns) *
+          double(first.depth) >=
+      double(kParallelMultiplications))
+    return parallelFor(batch * numTiles, computePart);
+  for (int64_t i = 0; i < batch * numTiles; ++i)
+    computePart(i);
 }
 
 //===----------------------------------------------------------------------===//
@@ -405,7 +512,7 @@ void muon::symmetricProduct(int32_t type, int32_t flags, int64_t batch,
   product.depth = k;
   bool isRight = flags & MUON_RIGHT;
   int64_t resultSize = product.hasF32Result ? 4 : 2;
-  for (int64_t i = 0; i < batch; ++i) {
+  computeStack(batch, [=](int64_t i) mutable {
     double f = flags & MUON_HAS_FACTOR ? factor[i] : 1.0;
     const void *matrix = advance(x, i * n * k, product.type);
     product.a = {matrix, isRight ? n : k, isRight};
@@ -415,11 +522,8 @@ void muon::symmetricProduct(int32_t type, int32_t flags, int64_t batch,
       product.terms[0] = makeTerm(beta, static_cast<float>(beta),
                                   advance(addend, i * n * n, product.type));
     product.out = static_cast<char *>(out) + i * n * n * resultSize;
-    if (product.type == MUON_F32 && product.isMultiplied)
-      computeBySyrk(product);
-    else
-      compute(product);
-  }
+    return product;
+  });
 }
 
 void muon::commutingProduct(int32_t type, int64_t batch, int64_t n,
@@ -434,7 +538,7 @@ void muon::commutingProduct(int32_t type, int64_t batch, int64_t n,
   product.scale = static_cast<float>(alpha);
   product.diagonal = static_cast<float>(alpha * lhsShift * rhsShift);
   double shareOfLhs = alpha * rhsShift, shareOfRhs = alpha * lhsShift;
-  for (int64_t i = 0; i < batch; ++i) {
+  computeStack(batch, [=](int64_t i) mutable {
     product.a = {advance(lhs, i * n * n, product.type), n, false};
     product.b = {advance(rhs, i * n * n, product.type), n, false};
     product.terms[0] =
@@ -442,8 +546,8 @@ void muon::commutingProduct(int32_t type, int64_t batch, int64_t n,
     product.terms[1] =
         makeTerm(shareOfRhs, static_cast<float>(shareOfRhs), product.b.data);
     product.out = const_cast<void *>(advance(out, i * n * n, product.type));
-    compute(product);
-  }
+    return product;
+  });
 }
 
 void muon::symmetricApply(int32_t type, int32_t flags, int64_t batch, int64_t m,
@@ -460,7 +564,7 @@ void muon::symmetricApply(int32_t type, int32_t flags, int64_t batch, int64_t m,
   product.columns = isRight ? m : n;
   product.depth = m;
   int64_t resultSize = product.hasF32Result ? 4 : 2;
-  for (int64_t i = 0; i < batch; ++i) {
+  computeStack(batch, [=](int64_t i) mutable {
     double f = flags & MUON_HAS_FACTOR ? factor[i] : 1.0;
     Operand left = {advance(s, i * m * m, product.type), m, false};
     Operand right = {advance(x, i * m * n, product.type), product.columns,
@@ -470,6 +574,6 @@ void muon::symmetricApply(int32_t type, int32_t flags, int64_t batch, int64_t m,
     product.scale = static_cast<float>(f * alpha);
     product.terms[0] = makeTerm(beta, static_cast<float>(f * beta), right.data);
     product.out = static_cast<char *>(out) + i * m * n * resultSize;
-    compute(product);
-  }
+    return product;
+  });
 }

@@ -30,12 +30,12 @@ void symmetricApply(int32_t type, int32_t flags, int64_t batch, int64_t m,
                     int64_t n, double alpha, double beta, const float *factor,
                     const void *s, const void *x, void *out);
 
-/// How operands in bf16 are multiplied: by oneDNN where the processor can, or
-/// converted to f32 and then by BLAS.
-enum class Bf16Path { Automatic, Converted, OneDnn };
+/// What multiplies operands in f32 and bf16: oneDNN where the processor has the
+/// instructions for which it is faster, or BLAS, in f32.
+enum class ProductPath { Automatic, Blas, OneDnn };
 
 /// For tests; holds for the process.
-void setBf16Path(Bf16Path path);
+void setProductPath(ProductPath path);
 
 } // namespace muon
 

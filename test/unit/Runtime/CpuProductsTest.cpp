@@ -480,7 +480,7 @@ const Shape shapes[] = {{1, 1, 1},   {3, 1, 7},     {3, 6, 13},   {3, 13, 6},
 class ProductTest : public testing::TestWithParam<int32_t> {
 protected:
   void TearDown() override {
-    setBf16Path(Bf16Path::Automatic);
+    setProductPath(ProductPath::Automatic);
     setCpuThreads(threads);
   }
   const int threads = cpuThreads();
@@ -864,7 +864,7 @@ TEST_P(ProductTest, ScratchMemoryIsBounded) {
   std::memset(x.data(), 0, size_t(x.count()) * 2);
   std::memset(s.data(), 0, size_t(s.count()) * 2);
   Matrices out(GetParam(), 1, n, k);
-  setBf16Path(Bf16Path::Converted);
+  setProductPath(ProductPath::Blas);
   auto allocated = [] {
     struct mallinfo2 info = ::mallinfo2();
     return info.uordblks + info.hblkhd;
@@ -928,29 +928,34 @@ TEST(OneDnn, ProductOfParts) {
         }
 }
 
-TEST(OneDnn, Bf16LikeConverted) {
-  if (!oneDnnHasBf16())
-    GTEST_SKIP() << "needs oneDNN and a processor with avx512_bf16";
-  for (const Shape &shape : {Shape{3, 15, 37}, {1, 129, 257}, {1, 300, 1100}}) {
-    SymmetricProduct product = makeSymmetricProduct(
-        MUON_BF16, MUON_RIGHT | MUON_HAS_ADDEND, shape.batch, shape.n, shape.k);
-    CommutingProduct commuting =
-        makeCommutingProduct(MUON_BF16, shape.batch, shape.n);
-    SymmetricApply apply =
-        makeSymmetricApply(MUON_BF16, 0, shape.batch, shape.n, shape.k);
-    for (const Call &call : {product.call(), commuting.call(), apply.call()})
-      for (Bf16Path path : {Bf16Path::Converted, Bf16Path::OneDnn}) {
-        setBf16Path(path);
-        check(call);
-      }
+// Stacks and results of many tiles, whose edges are not multiples of anything.
+TEST(OneDnn, LikeBlas) {
+  for (int32_t type : {MUON_F32, MUON_BF16}) {
+    if (!(type == MUON_F32 ? oneDnnHasF32() : oneDnnHasBf16()))
+      GTEST_SKIP() << "needs oneDNN and a processor with avx512_bf16";
+    for (const Shape &shape :
+         {Shape{3, 15, 37}, {1, 129, 257}, {2, 300, 1100}, {1, 1030, 70}}) {
+      SymmetricProduct product = makeSymmetricProduct(
+          type, MUON_RIGHT | MUON_HAS_ADDEND, shape.batch, shape.n, shape.k);
+      CommutingProduct commuting =
+          makeCommutingProduct(type, shape.batch, shape.n);
+      SymmetricApply apply =
+          makeSymmetricApply(type, 0, shape.batch, shape.n, shape.k);
+      for (const Call &call : {product.call(), commuting.call(), apply.call()})
+        for (ProductPath path : {ProductPath::Blas, ProductPath::OneDnn}) {
+          setProductPath(path);
+          check(call);
+        }
+    }
   }
-  setBf16Path(Bf16Path::Automatic);
+  setProductPath(ProductPath::Automatic);
 }
 
 // Where oneDNN is asked for and the processor cannot, the product is right all
 // the same.
 TEST(OneDnn, FallsBack) {
-  setBf16Path(Bf16Path::OneDnn);
-  check(makeSymmetricProduct(MUON_BF16, 0, 1, 33, 20).call());
-  setBf16Path(Bf16Path::Automatic);
+  setProductPath(ProductPath::OneDnn);
+  for (int32_t type : {MUON_F32, MUON_BF16})
+    check(makeSymmetricProduct(type, 0, 1, 33, 20).call());
+  setProductPath(ProductPath::Automatic);
 }
