@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from operator import is_
+from operator import attrgetter, is_
 from typing import Any, Mapping, NamedTuple, Optional, Sequence
 
 import torch
@@ -20,6 +20,7 @@ Tensor = torch.Tensor
 State = dict[str, Any]
 
 _data_ptr, _is_contiguous = Tensor.data_ptr, Tensor.is_contiguous
+_size, _dtype = Tensor.size, attrgetter("dtype")
 _TYPES = (torch.float32, torch.bfloat16, torch.float16)
 # Of the step for a parameter, as PyTorch calls it.
 STATE = {options.MUON: ("momentum_buffer",),
@@ -138,10 +139,6 @@ def stream_of(device: torch.device) -> Optional[int]:
     return int(torch.cuda.current_stream(device).cuda_stream)
 
 
-def _form(tensor: Tensor) -> tuple[Any, ...]:
-    return tensor.dtype, tensor.shape, tensor.device
-
-
 def is_state(found: Any, parameter: Tensor) -> bool:
     """Whether a step can have this as state of the parameter."""
     return (isinstance(found, Tensor) and found.dtype is torch.float32
@@ -209,8 +206,10 @@ class Part:
         self.program, self.step = program, program.step
         self.slots, self.count = tuple(slots), count
         self.params = [slot.parameter for slot in slots]
-        self.place = place_of(self.params[0].device)
-        self._forms = [_form(p) for p in self.params]
+        self.device = self.params[0].device
+        self.place = place_of(self.device)
+        self._dtypes = list(map(_dtype, self.params))
+        self._shapes = list(map(_size, self.params))
         self._labels = {slot.key: slot.label for slot in slots}
         self._index(states)
         # The keyword of a call, by role: keys of groups and groups.
@@ -264,17 +263,26 @@ class Part:
         if self._has_count:
             addresses.append(count.data_ptr())
         if addresses != self.program.bound:
-            if not self._fits():
+            if not self._fits(gradients, addresses, self.program.bound):
                 return False
             self.step._instance.bind_addresses(self._order, addresses)
             self.program.bound = addresses
         return True
 
-    def _fits(self) -> bool:
-        """That what is at new addresses has the form of what was there."""
-        for p, form in zip(self.params, self._forms):
-            if _form(p) != form or _form(p.grad) != form:
-                return False
+    def _fits(self, gradients: list[Tensor], addresses: list[int],
+              before: list[int]) -> bool:
+        """That what is at new addresses is what the step was compiled for."""
+        count = len(self.params)
+        if (list(map(_dtype, gradients)) != self._dtypes
+                or list(map(_size, gradients)) != self._shapes):
+            return False
+        if (addresses[:count] == before[:count]
+                and addresses[2 * count:] == before[2 * count:]):
+            return True
+        if (list(map(_dtype, self.params)) != self._dtypes
+                or list(map(_size, self.params)) != self._shapes
+                or any(p.device != self.device for p in self.params)):
+            return False
         return all(is_state(state[name], p)
                    for name, states, params in self._states
                    for state, p in zip(states, params))
@@ -287,7 +295,7 @@ class Part:
             **{role: {key: groups[index][role] for key, index in of}
                for role, of in self.scalars.items()},
             clip=clip if self.clips else None, wait=place.waits,
-            stream=stream_of(self.params[0].device))
+            stream=stream_of(self.device))
 
     def result(self, raw: Result) -> Result:
         return raw._replace(nonfinite=tuple(

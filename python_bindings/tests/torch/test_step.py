@@ -1,0 +1,550 @@
+# Part of the muon-mlir Project, under the Apache License v2.0 with LLVM
+# Exceptions. See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""What a step does with parameters and gradients, and what it leaves alone."""
+import copy
+import gc
+import threading
+import weakref
+
+import pytest
+import torch
+from reference import Reference, error, gradient
+
+import muon_mlir
+import muon_mlir.torch
+from muon_mlir.torch import Muon, RecompileWarning, SkippedStepWarning
+
+SHAPES = {"w": (12, 8), "v": (5, 9), "b": (12,), "c": (7,)}
+KINDS = {"w": "muon", "v": "muon", "b": "adamw", "c": "adamw"}
+
+
+def parameters(shapes=SHAPES):
+    return {name: torch.nn.Parameter(gradient("w " + name, shape, 0,
+                                              "gaussian"))
+            for name, shape in shapes.items()}
+
+
+def give_gradients(params, number=0, names=None):
+    for name, p in params.items():
+        p.grad = (gradient(name, tuple(p.shape), number, "gaussian")
+                  if names is None or name in names else None)
+
+
+def snapshot(optimizer):
+    """Copies of all that a step may change."""
+    tensors = {}
+    for i, group in enumerate(optimizer.param_groups):
+        for j, p in enumerate(group["params"]):
+            tensors[i, j] = p.detach().clone()
+            for key, value in optimizer.state.get(p, {}).items():
+                tensors[i, j, key] = value.clone()
+    return tensors
+
+
+def same(left, right):
+    return left.keys() == right.keys() and all(
+        torch.equal(left[key], right[key]) for key in left)
+
+
+@pytest.fixture
+def params():
+    return parameters()
+
+
+@pytest.fixture
+def optimizer(params):
+    optimizer = Muon(params.items(), lr=0.02, adamw={"lr": 0.01})
+    give_gradients(params)
+    optimizer.step()
+    return optimizer
+
+
+def test_in_place(params, optimizer):
+    places = {n: p.data_ptr() for n, p in params.items()}
+    state = {n: {k: v.data_ptr() for k, v in optimizer.state[p].items()}
+             for n, p in params.items()}
+    before = {n: p.detach().clone() for n, p in params.items()}
+    grads = {n: p.grad.clone() for n, p in params.items()}
+    optimizer.step()
+    for name, p in params.items():
+        assert p.data_ptr() == places[name]
+        assert {k: v.data_ptr() for k, v in optimizer.state[p].items()
+                } == state[name]
+        assert not torch.equal(p, before[name])
+        assert torch.equal(p.grad, grads[name])
+
+
+def test_names_of_state(params, optimizer):
+    assert set(optimizer.state[params["w"]]) == {"momentum_buffer"}
+    state = optimizer.state[params["b"]]
+    assert set(state) == {"step", "exp_avg", "exp_avg_sq"}
+    assert int(state["step"]) == 1
+
+
+def test_one_compiled_step(optimizer, params):
+    (step,) = optimizer.compiled_steps
+    assert len([a for a in step.arguments if a.role == "weight"]) == 4
+    assert set(optimizer.stats()) == set(SHAPES)
+    assert optimizer.stats()["w"].gradient_norm == pytest.approx(
+        float(params["w"].grad.norm()), rel=1e-5)
+    optimizer.step()
+    assert optimizer.compiled_steps == (step,)
+
+
+def test_autograd_sees_that_parameters_changed(params, optimizer):
+    x = torch.ones(8)
+    loss = (params["w"] @ x * (params["w"] @ x)).sum()
+    optimizer.step()
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        loss.backward()
+
+
+def test_closure(params, optimizer):
+    calls = []
+
+    def closure():
+        assert torch.is_grad_enabled()
+        calls.append(1)
+        optimizer.zero_grad()
+        loss = (params["b"] ** 2).sum()
+        loss.backward()
+        return loss
+    with torch.no_grad(), pytest.warns(RecompileWarning):
+        loss = optimizer.step(closure)
+    assert calls == [1] and loss.requires_grad
+    assert optimizer.step() is None
+
+
+@pytest.mark.parametrize("to_none", [False, True])
+def test_training(to_none):
+    torch.manual_seed(0)
+    net = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.Tanh(),
+                              torch.nn.Linear(16, 3))
+    optimizer = Muon(net, lr=0.02, weight_decay=0, adamw={"lr": 0.01})
+    x = torch.randn(64, 8)
+    y = (x[:, 0] > 0).long() + (x[:, 1] > 0).long()
+    losses = []
+    for _ in range(60):
+        optimizer.zero_grad(set_to_none=to_none)
+        loss = torch.nn.functional.cross_entropy(net(x), y)
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss))
+    assert losses[-1] < losses[0] / 4
+
+
+def test_gradients_are_not_kept(params, optimizer):
+    give_gradients(params, 1)
+    optimizer.step()
+    gone = [weakref.ref(p.grad) for p in params.values()]
+    optimizer.zero_grad(set_to_none=True)
+    gc.collect()
+    assert all(one() is None for one in gone)
+
+
+def test_new_gradients_and_weights_at_new_addresses(params, optimizer):
+    """Whatever moved: the values decide, not where they are."""
+    twins = copy.deepcopy(params)
+    other = Muon(twins.items(), lr=0.02, adamw={"lr": 0.01})
+    other.load_state_dict(optimizer.state_dict())
+    keep = []
+    for number in range(4):
+        give_gradients(params, number)
+        for name, p in twins.items():
+            keep.append((p.grad, p.data))
+            p.grad = params[name].grad.clone()
+            p.data = p.data.clone()
+            other.state[p] = {k: v.clone()
+                              for k, v in other.state[p].items()}
+        optimizer.step()
+        other.step()
+    assert same(snapshot(optimizer), snapshot(other))
+
+
+def test_a_gradient_whose_memory_is_exchanged(params, optimizer):
+    """The tensor stays, what it is of does not."""
+    twins = copy.deepcopy(params)
+    other = Muon(twins.items(), lr=0.02, adamw={"lr": 0.01})
+    other.load_state_dict(optimizer.state_dict())
+    for name, p in params.items():
+        new = gradient(name, tuple(p.shape), 5, "gaussian")
+        p.grad.data = new.clone()
+        twins[name].grad = new
+    optimizer.step()
+    other.step()
+    assert same(snapshot(optimizer), snapshot(other))
+
+
+# Parameters without gradients.
+
+def test_parameters_without_gradients_stay(params, optimizer):
+    before = snapshot(optimizer)
+    give_gradients(params, 1, {"w", "b"})
+    with pytest.warns(RecompileWarning, match="2 of 4 parameters have "
+                                              "gradients"):
+        optimizer.step()
+    after = snapshot(optimizer)
+    changed = {key for key in before
+               if not torch.equal(before[key], after[key])}
+    assert changed == {(0, 0), (0, 0, "momentum_buffer"), (1, 0),
+                       (1, 0, "exp_avg"), (1, 0, "exp_avg_sq"), (1, 0, "step")}
+    # Said once; and a set that was there is not compiled again.
+    give_gradients(params, 2, {"v"})
+    optimizer.step()
+    programs = dict(optimizer._programs)
+    for names in ({"w", "b"}, {"v"}):
+        give_gradients(params, 3, names)
+        optimizer.step()
+    assert optimizer._programs == programs
+
+
+def test_no_gradients_at_all(params):
+    optimizer = Muon(params.items())
+    before = snapshot(optimizer)
+    optimizer.step()
+    assert same(before, snapshot(optimizer))
+    assert optimizer.result is None and optimizer.compiled_steps == ()
+    assert optimizer.stats() == {}
+
+
+@pytest.mark.filterwarnings("ignore::muon_mlir.torch.RecompileWarning")
+@pytest.mark.parametrize("clip", [None, 0.5])
+def test_numbers_of_steps_that_differ(params, clip):
+    """Each parameter has its own count, as in torch.optim; a limit of the norm
+    is one for all."""
+    optimizer = Muon(params.items(), lr=0.02, adamw={"lr": 0.01},
+                     clip_global_norm=clip)
+    exact = Reference(params, KINDS)
+    plain = Reference(params, KINDS, torch.float32)
+    sets = (None, {"w", "b"}, {"v", "c", "b"}, None, {"c"}, {"w", "b"}, None,
+            {"w"}, None)
+    for number, names in enumerate(sets):
+        give_gradients(params, number, names)
+        optimizer.step()
+        assert optimizer.result.taken
+        grads = {n: p.grad for n, p in params.items() if p.grad is not None}
+        for one in (exact, plain):
+            one.step(grads, {"lr": 0.02, "weight_decay": 0.1},
+                     {"lr": 0.01, "weight_decay": 0.1}, clip)
+        if names is None and number > 2:
+            assert len(optimizer.compiled_steps) > 1
+    for name, p in params.items():
+        if KINDS[name] == "adamw":
+            assert int(optimizer.state[p]["step"]) == exact.counts[name]
+        wanted = exact.weights[name]
+        assert error(p.detach(), wanted) <= 1e-6 + 2 * error(
+            plain.weights[name], wanted), name
+    # Of equal counts, there is one step.
+    for p in params.values():
+        if "step" in optimizer.state[p]:
+            optimizer.state[p]["step"] = 7
+    optimizer.step()
+    assert len(optimizer.compiled_steps) == 1
+
+
+@pytest.mark.filterwarnings("ignore::muon_mlir.torch.RecompileWarning")
+def test_skips_all_of_several_steps(params, optimizer):
+    give_gradients(params, 1, {"b"})
+    optimizer.step()
+    give_gradients(params, 2)
+    optimizer.step()
+    assert len(optimizer.compiled_steps) == 2
+    before = snapshot(optimizer)
+    params["c"].grad[3] = float("inf")
+    with pytest.warns(SkippedStepWarning, match="gradient of 'c' is not"):
+        optimizer.step()
+    assert same(before, snapshot(optimizer))
+    assert optimizer.result.nonfinite == (("gradient", "c"),)
+    params["c"].grad[3] = 0.0
+    optimizer.state[params["w"]]["momentum_buffer"][0, 0] = float("nan")
+    with pytest.warns(SkippedStepWarning, match="momentum of 'w'"):
+        optimizer.step()
+
+
+# Values that are not finite, and scaling.
+
+def test_skips_what_is_not_finite(params, optimizer):
+    before = snapshot(optimizer)
+    params["v"].grad[0, 0] = float("nan")
+    params["b"].grad[1] = float("-inf")
+    with pytest.warns(SkippedStepWarning, match="gradient of 'v' is not "
+                      "finite, nor are 1 more tensors"):
+        optimizer.step()
+    assert same(before, snapshot(optimizer))
+    assert not optimizer.result.taken
+    assert set(optimizer.result.nonfinite) == {("gradient", "v"),
+                                               ("gradient", "b")}
+
+
+def test_without_skipping_nan_spreads(params):
+    optimizer = Muon(params.items(), skip_nonfinite=False)
+    give_gradients(params)
+    params["v"].grad[0, 0] = float("nan")
+    optimizer.step()
+    assert params["v"].isnan().all() and not params["w"].isnan().any()
+
+
+class Scaler(torch.cuda.amp.GradScaler):
+    """What there is of it on the CPU in old versions: the decision."""
+
+    def __init__(self):
+        self._per_optimizer_states = {}
+
+
+@pytest.mark.parametrize("found", [0.0, 1.0])
+def test_found_inf(params, optimizer, found):
+    """The scaler does not call step() where it found an infinity."""
+    before = snapshot(optimizer)
+    scaler = Scaler.__new__(Scaler)
+    scaler._maybe_opt_step(
+        optimizer, {"found_inf_per_device": {"cpu": torch.tensor([found])}})
+    assert same(before, snapshot(optimizer)) == bool(found)
+    assert not getattr(optimizer, "_step_supports_amp_scaling", False)
+
+
+@pytest.mark.skipif(not hasattr(torch, "amp")
+                    or not hasattr(torch.amp, "GradScaler"),
+                    reason=f"PyTorch {torch.__version__} has no scaler for the "
+                    "CPU")
+def test_scaler_of_the_cpu(params, optimizer):
+    twins = copy.deepcopy(params)
+    other = Muon(twins.items(), lr=0.02, adamw={"lr": 0.01})
+    other.load_state_dict(optimizer.state_dict())
+    scaler = torch.amp.GradScaler("cpu", init_scale=256.0)
+    scaler.scale(torch.ones(()))  # makes the scale
+    for number in range(3):
+        give_gradients(params, number)
+        give_gradients(twins, number)
+        for p in params.values():
+            p.grad *= scaler.get_scale()
+        if number == 1:
+            params["w"].grad[0, 0] = float("inf")
+        before = snapshot(optimizer)
+        scaler.step(optimizer)
+        scaler.update()
+        if number == 1:
+            assert same(before, snapshot(optimizer))
+        else:
+            other.step()
+    assert scaler.get_scale() == 128.0
+    assert same(snapshot(optimizer), snapshot(other))
+
+
+# Options that change.
+
+def test_a_scheduler(params, optimizer):
+    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda t: 0.5 ** t)
+    twins = copy.deepcopy(params)
+    other = Muon(twins.items(), lr=0.02, adamw={"lr": 0.01})
+    other.load_state_dict(optimizer.state_dict())
+    (step,) = optimizer.compiled_steps
+    for number in range(3):
+        for group, lr in zip(other.param_groups, (0.02, 0.01)):
+            group["lr"] = lr * 0.5 ** number
+        for one in (params, twins):
+            give_gradients(one, number)
+        optimizer.step()
+        other.step()
+        scheduler.step()
+    assert optimizer.compiled_steps == (step,)
+    assert same(snapshot(optimizer), snapshot(other))
+
+
+def test_a_scheduler_of_momentum(params):
+    w = {"w": params["w"]}
+    optimizer = Muon(w.items())
+    scheduler = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, max_lr=0.1, total_steps=10)
+    give_gradients(w)
+    optimizer.step()
+    scheduler.step()
+    optimizer.step()
+    assert optimizer.param_groups[0]["momentum"] < 0.95
+    # AdamW has none, and says so.
+    both = Muon(params.items())
+    torch.optim.lr_scheduler.OneCycleLR(both, max_lr=0.1, total_steps=10)
+    give_gradients(params)
+    before = snapshot(both)
+    with pytest.raises(muon_mlir.ArgumentError,
+                       match=r"param_groups\[1\]: 'momentum' is an option of"):
+        both.step()
+    assert same(before, snapshot(both))
+    assert not both.state
+
+
+def test_compiled_options_that_change(params, optimizer):
+    optimizer.param_groups[0]["ns_steps"] = 3
+    with pytest.warns(RecompileWarning, match=r"param_groups\[0\]: ns_steps "
+                                              "was 5 and is 3"):
+        optimizer.step()
+    optimizer.param_groups[0]["ns_steps"] = 5
+    optimizer.step()  # is there still
+    optimizer.param_groups[1]["betas"] = [0.5, 0.6]
+    with pytest.warns(RecompileWarning, match=r"betas was \(0.9, 0.95\) and is "
+                                              r"\(0.5, 0.6\)"):
+        optimizer.step()
+    optimizer.clip_global_norm = 1.0
+    with pytest.warns(RecompileWarning, match="clip_global_norm was changed"):
+        optimizer.step()
+    assert optimizer.result.clip < 1
+    optimizer.clip_global_norm = 1e6
+    optimizer.step()
+    assert optimizer.result.clip == 1
+
+
+@pytest.mark.parametrize("change, message", [
+    ({"ns_steps": 0}, "ns_steps is 0, expected an integer"),
+    ({"lr": -1.0}, "lr"), ({"typo": 1}, "unknown option 'typo'")])
+def test_options_that_become_wrong(params, optimizer, change, message):
+    before = snapshot(optimizer)
+    optimizer.param_groups[0].update(change)
+    with pytest.raises(muon_mlir.ArgumentError, match=message):
+        optimizer.step()
+    assert same(before, snapshot(optimizer))
+
+
+def test_a_group_that_comes_later(params, optimizer):
+    new = torch.nn.Parameter(torch.ones(6, 5))
+    optimizer.add_param_group({"params": [("new", new)], "lr": 0.5,
+                               "weight_decay": 0.0})
+    new.grad = gradient("new", (6, 5), 0, "gaussian")
+    exact = Reference({"new": new}, {"new": "muon"})
+    with pytest.warns(RecompileWarning, match=r"param_groups\[2\] came"):
+        optimizer.step()
+    exact.step({"new": new.grad}, {"lr": 0.5, "weight_decay": 0.0}, {})
+    assert error(new.detach(), exact.weights["new"]) < 1e-6
+    assert int(optimizer.state[params["b"]]["step"]) == 2
+    # A group of AdamW begins to count for itself.
+    late = torch.nn.Parameter(torch.ones(3))
+    optimizer.add_param_group({"params": [("late", late)]})
+    late.grad = torch.ones(3)
+    with pytest.warns(RecompileWarning):
+        optimizer.step()
+    assert int(optimizer.state[late]["step"]) == 1
+    assert int(optimizer.state[params["b"]]["step"]) == 3
+
+
+def test_another_dtype(params, optimizer):
+    for name, p in params.items():
+        p.data = p.data.bfloat16()
+        p.grad = None
+    give_gradients(params, 1)
+    for p in params.values():
+        p.grad = p.grad.bfloat16() if p.grad.dtype != p.dtype else p.grad
+    with pytest.warns(RecompileWarning, match="another dtype"):
+        optimizer.step()
+    assert optimizer.state[params["w"]]["master"].dtype == torch.float32
+
+
+# Gradients that no step can use.
+
+def wrong(change, message, params, optimizer):
+    before = snapshot(optimizer)
+    groups = [dict(group) for group in optimizer.param_groups]
+    change(params["v"])
+    with pytest.raises(muon_mlir.ArgumentError, match=message):
+        optimizer.step()
+    assert same(before, snapshot(optimizer))
+    assert groups == optimizer.param_groups
+    give_gradients(params, 1)
+    optimizer.step()
+    assert optimizer.result.taken
+
+
+def test_sparse_gradients(params, optimizer):
+    def change(p):
+        p.grad = torch.ones(5, 9).to_sparse()
+    wrong(change, "gradient of 'v': sparse", params, optimizer)
+
+
+def test_gradients_that_are_not_contiguous(params, optimizer):
+    def change(p):
+        p.grad = torch.ones(9, 5).t()
+    wrong(change, r"gradient of 'v': not contiguous.*strides are \(1, 5\)",
+          params, optimizer)
+
+
+def test_a_gradient_that_is_transposed_where_it_is():
+    square = {"w": torch.nn.Parameter(torch.ones(6, 6))}
+    optimizer = Muon(square.items())
+    give_gradients(square)
+    optimizer.step()
+    square["w"].grad = square["w"].grad.t()
+    with pytest.raises(muon_mlir.ArgumentError, match="not contiguous"):
+        optimizer.step()
+
+
+def test_gradients_of_another_dtype(params, optimizer):
+    def change(p):
+        p.grad.data = p.grad.data.double()
+    wrong(change, "gradient of 'v': dtype is torch.float64, expected "
+          "torch.float32", params, optimizer)
+
+
+def test_gradients_of_another_shape(params, optimizer):
+    def change(p):
+        p.grad.data = torch.ones(9, 5)
+    wrong(change, "gradient of 'v': shape is", params, optimizer)
+
+
+def test_parameters_that_become_wrong(params, optimizer):
+    data = params["v"].data
+
+    def change(p):
+        p.data = torch.ones(9, 5).t()
+    with pytest.raises(muon_mlir.ArgumentError,
+                       match="parameter 'v': not contiguous"):
+        wrong(change, "parameter 'v': not contiguous", params, optimizer)
+    params["v"].data = data
+    optimizer.step()
+
+
+def test_state_of_another_type(params, optimizer):
+    before = snapshot(optimizer)
+    state = optimizer.state[params["w"]]
+    good = state["momentum_buffer"]
+    state["momentum_buffer"] = good.double()
+    with pytest.raises(muon_mlir.ArgumentError,
+                       match="state 'momentum_buffer' of 'w' is of "
+                             "torch.float64.*load_state_dict converts"):
+        optimizer.step()
+    state["momentum_buffer"] = good
+    assert same(before, snapshot(optimizer))
+
+
+def test_overlapping_parameters():
+    both = torch.ones(6, 4)
+    params = [torch.nn.Parameter(both[:4]), torch.nn.Parameter(both[2:])]
+    optimizer = Muon(params)
+    for p in params:
+        p.grad = torch.ones(4, 4)
+    with pytest.raises(muon_mlir.ArgumentError, match="overlap"):
+        optimizer.step()
+    assert torch.equal(both, torch.ones(6, 4))
+
+
+# Threads.
+
+def test_two_threads_with_optimizers_of_their_own():
+    results, failures = {}, []
+
+    def train(which):
+        try:
+            params = parameters()
+            optimizer = Muon(params.items(), lr=0.02)
+            for number in range(40):
+                give_gradients(params, number)
+                optimizer.step()
+            results[which] = snapshot(optimizer)
+        except BaseException as failure:
+            failures.append(failure)
+    threads = [threading.Thread(target=train, args=(i,)) for i in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    train("alone")
+    assert same(results[0], results["alone"])
+    assert same(results[1], results["alone"])
