@@ -40,3 +40,10 @@ def no_warning_but_expected():
         warnings.filterwarnings("ignore", message=".*NumPy.*")
         warnings.filterwarnings("ignore", message=".*CUDA.*")
         yield
+
+
+@pytest.fixture
+def compiles(no_warning_but_expected):
+    """For tests in which steps are compiled again, whatever is said."""
+    warnings.simplefilter("ignore", sys.modules["muon_mlir.torch"
+                                                ].RecompileWarning)
