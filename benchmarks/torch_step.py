@@ -4,20 +4,23 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """muon_mlir.torch.Muon against PyTorch, in one process.
 
-    build/torch-venv/bin/python benchmarks/torch_step.py [--threads N] [--rounds R]
+    build/torch-venv/bin/python benchmarks/torch_step.py [--threads N]
+                                                         [--rounds R]
 
 Needs the package and PyTorch (scripts/test-python.sh makes the environment),
 and 6 GB of memory. The first part is a step of GPT-2's shapes (124M) in f32.
 PyTorch runs what gpt2_step.py has it run: AdamW with foreach=True, and Muon
-written with torch._foreach and addmm; and, where it has one, its own Muon, whose
-iteration is in bf16. All have the same weights and gradients and take turns;
+written with torch._foreach and addmm; and, where it has one, its own Muon,
+whose iteration is in bf16. All have the same weights and gradients and take turns;
 afterwards weights have to agree, with those of f32 to rounding. `ratio` is that
 of the medians, ours over PyTorch's; lower is better.
 
-The second part is the time of step() beyond that of the compiled step inside of
-it, for 300 parameters of which half are matrices: with gradients that stay where
-they are, and with gradients that are new in each step. An optimizer of 3,000
-larger parameters takes turns, so that caches are as after a step of a model.
+The second part is the time of step() beyond that of the compiled step inside
+of it, for 300 parameters of which half are matrices: with gradients that stay
+where they are, and with gradients that are new in each step. An optimizer of
+3,000 parameters takes turns, so that caches are as after a step of a model. For
+scale, torch.optim.AdamW with foreach=True on 300 vectors of two elements, which
+is nothing but what it costs beyond its arithmetic.
 """
 import argparse
 import os
@@ -140,6 +143,17 @@ def overhead(rounds):
         (step,) = optimizers["same"].compiled_steps
         found["new gradients" if number % 2 else "gradients that stay"].append(
             (whole - step._instance.run_nanoseconds) / 1e3)
+    tiny = parameters(300, 1, 2)
+    for p in tiny:
+        p.grad = torch.randn_like(p)
+    adamw = torch.optim.AdamW(tiny, foreach=True)
+    label = "torch.optim.AdamW"
+    found[label] = []
+    for _ in range(rounds + WARM_UP):
+        optimizers["other"].step()
+        begin = time.perf_counter_ns()
+        adamw.step()
+        found[label].append((time.perf_counter_ns() - begin) / 1e3)
     for label, each in found.items():
         each = sorted(each[WARM_UP:])
         median = statistics.median(each)

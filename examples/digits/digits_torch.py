@@ -83,8 +83,8 @@ class Progress:
         if sys.stdout.isatty():
             bar = "#" * (30 * done // self.total)
             seconds = time.monotonic() - self.start
-            print(f"\r\033[K{self.label:5} [{bar:<30}] {seconds:3.0f} s  {text}",
-                  end="\n" if done == self.total else "", flush=True)
+            print(f"\r\033[K{self.label:5} [{bar:<30}] {seconds:3.0f} s  "
+                  f"{text}", end="\n" if done == self.total else "", flush=True)
         elif ends:
             print(f"{self.label:5} {text}", flush=True)
 

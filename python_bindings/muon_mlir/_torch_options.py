@@ -1,7 +1,7 @@
 # Part of the muon-mlir Project, under the Apache License v2.0 with LLVM
 # Exceptions. See LICENSE for license information.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Options of parameter groups: which there are, and the rules they stand for."""
+"""Options of parameter groups, and the rules that they stand for."""
 from __future__ import annotations
 
 import math

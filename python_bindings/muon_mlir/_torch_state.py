@@ -98,7 +98,7 @@ def shared_counts(slots: Sequence[steps.Slot], made: dict[Tensor, State],
     for number, members in by_number.items():
         params = {slot.parameter for slot in members}
         device = members[0].parameter.device
-        count = next(
+        count: Any = next(
             (made[p]["step"] for p in params if "step" in made[p]
              and owners[id(made[p]["step"])] <= params
              and _is_count(made[p]["step"], device)), None)
@@ -123,7 +123,8 @@ def nonfinite(parts: Iterable[steps.Part],
     found = []
     slots = [slot for part in parts for slot in part.slots]
     for slot in slots:
-        if not bool(torch.isfinite(slot.parameter.grad).all()):
+        gradient: Any = slot.parameter.grad
+        if not bool(torch.isfinite(gradient).all()):
             found.append(NonFinite("gradient", slot.label))
     for slot in slots:
         if slot.kind == options.MUON:
@@ -234,7 +235,7 @@ def _options(found: Mapping[str, Any], group: Mapping[str, Any], index: int,
 
 
 def _shape(state: Any) -> Any:
-    """Of the parameter that a saved state belongs to; None if it cannot tell."""
+    """Of the parameter that saved state belongs to; None if it cannot tell."""
     for name in ("momentum_buffer", "exp_avg", "moment1"):
         if isinstance(state, Mapping) and isinstance(state.get(name), Tensor):
             return state[name].shape

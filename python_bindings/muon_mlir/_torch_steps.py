@@ -48,6 +48,35 @@ class Slot(NamedTuple):
 # Parameters and gradients.
 
 
+def tensors_and_names(params: Any, where: str
+                       ) -> tuple[list[Any], Optional[list[str]]]:
+    """Of a tensor, or an iterable of tensors or of (name, tensor)."""
+    if isinstance(params, Tensor):
+        return [params], None
+    if isinstance(params, (set, frozenset)):
+        raise TypeError(f"{where}: parameters are a set, which has no order; "
+                        "expected a list")
+    items = list(params)
+    if not items or not isinstance(items[0], tuple):
+        return items, None
+    for item in items:
+        if not (isinstance(item, tuple) and len(item) == 2
+                and isinstance(item[0], str)):
+            raise TypeError(f"{where}: expected (name, tensor) as before, "
+                            f"found {type(item).__name__}")
+    return [tensor for _, tensor in items], [name for name, _ in items]
+
+
+def labels_of(tensors: Sequence[Any], names: Optional[Sequence[str]],
+            index: int) -> list[str]:
+    if not names:
+        return [f"group {index}, parameter {i}" for i in range(len(tensors))]
+    if len(names) != len(tensors):
+        raise ArgumentError(f"param_groups[{index}] has {len(tensors)} "
+                            f"parameters and {len(names)} names")
+    return list(names)
+
+
 def check_parameter(parameter: Any, label: str) -> None:
     """Raises TypeError or ArgumentError if no step can update it."""
     if not isinstance(parameter, Tensor):
@@ -96,7 +125,8 @@ def check_devices(slots: Sequence[Slot]) -> None:
 
 
 def check_gradient(slot: Slot) -> None:
-    gradient, parameter = slot.parameter.grad, slot.parameter
+    parameter = slot.parameter
+    gradient: Any = parameter.grad
     where = f"gradient of {slot.label!r}"
     if gradient.layout != torch.strided:
         raise ArgumentError(f"{where}: sparse ({gradient.layout}), expected a "
@@ -104,8 +134,8 @@ def check_gradient(slot: Slot) -> None:
     for what in ("dtype", "shape", "device"):
         found, wanted = getattr(gradient, what), getattr(parameter, what)
         if found != wanted:
-            raise ArgumentError(f"{where}: {what} is {found}, expected {wanted} "
-                                "as of the parameter")
+            raise ArgumentError(f"{where}: {what} is {found}, expected "
+                                f"{wanted} as of the parameter")
     if not gradient.is_contiguous():
         raise ArgumentError(
             f"{where}: not contiguous in row-major order: strides are "
@@ -250,7 +280,7 @@ class Part:
         try:
             if not all([state["step"] is count for state in self._counted]):
                 return False
-            gradients = [p.grad for p in self.params]
+            gradients: list[Any] = [p.grad for p in self.params]
             addresses = [*map(_data_ptr, self.params),
                          *map(_data_ptr, gradients)]
             for name, states, _ in self._states:
@@ -286,6 +316,10 @@ class Part:
         return all(is_state(state[name], p)
                    for name, states, params in self._states
                    for state, p in zip(states, params))
+
+    def places(self) -> list[int]:
+        """The addresses of the parameters, as bound."""
+        return self.program.bound[:len(self.params)]
 
     def run(self, groups: Sequence[Mapping[str, Any]],
             clip: Optional[float]) -> Optional[Result]:

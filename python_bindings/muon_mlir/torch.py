@@ -14,6 +14,7 @@ from typing import Any, Callable, Iterable, Mapping, Optional, Sequence, Union
 import torch
 
 from . import _torch_options as options
+from . import _torch_plans as plans
 from . import _torch_state as saved
 from . import _torch_steps as steps
 from ._errors import ArgumentError
@@ -35,50 +36,6 @@ class RecompileWarning(UserWarning):
 
 class SkippedStepWarning(RuntimeWarning):
     """A step changed nothing, because of values that are not finite."""
-
-
-def _version_bumper() -> Optional[Callable[[Sequence[Tensor]], None]]:
-    bump: Any = getattr(torch.autograd.graph, "increment_version", None)
-    if bump is None:
-        return None
-    try:
-        bump([])
-    except (TypeError, AttributeError, RuntimeError):  # one tensor at a time
-        return lambda tensors: [bump(one) for one in tensors] and None
-    return bump  # type: ignore[no-any-return]
-
-
-_bump_versions = _version_bumper()
-
-
-class _Plan:
-    """How to update those parameters that have gradients."""
-
-    def __init__(self, params: list[Tensor], absent: list[Tensor],
-                 parts: list[steps.Part], compiled: Any,
-                 states: Sequence[Any]) -> None:
-        self.params, self.absent, self.parts = params, absent, parts
-        self.compiled, self.states = compiled, list(states)
-        self._empty: list[Tensor] = []
-        self._emptied: list[int] = []
-
-    def written(self) -> None:
-        """Tells autograd, as an operation in place would."""
-        if _bump_versions is None:
-            torch._foreach_zero_(self._views())
-        else:
-            for part in self.parts:
-                _bump_versions(part.params)
-
-    def _views(self) -> list[Tensor]:
-        """Views without elements, which share the versions of parameters: the
-        way to advance them in versions of PyTorch that have no other."""
-        params = [p for part in self.parts for p in part.params]
-        places = [p.data_ptr() for p in params]
-        if places != self._emptied:
-            self._empty = [p.detach().view(-1)[:0] for p in params]
-            self._emptied = places
-        return self._empty
 
 
 class Muon(torch.optim.Optimizer):
@@ -106,6 +63,21 @@ class Muon(torch.optim.Optimizer):
     Raises TypeError for what is no tensor, and ArgumentError, a ValueError,
     for tensors and options that do not fit; nothing has changed then.
     """
+
+    clip_global_norm: Optional[float]
+    skip_nonfinite: bool
+    compute: str
+    _adamw: dict[str, Any]
+    # What is bound and what ran last; by which parameters have gradients; and
+    # what is compiled.
+    _plan: Optional[plans.Plan]
+    _ran: Optional[plans.Plan]
+    _result: Optional[Result]
+    _plans: "OrderedDict[Any, plans.Plan]"
+    _programs: "OrderedDict[Any, steps.Program]"
+    _last_key: Any
+    _last_count: int
+    _told_of_sets: bool
 
     def __init__(self, params: Params, lr: Any = 1e-3,
                  weight_decay: float = 0.1, momentum: float = 0.95,
@@ -154,10 +126,10 @@ class Muon(torch.optim.Optimizer):
         if isinstance(items[0], dict):
             for item in items:
                 if not isinstance(item, dict):
-                    raise TypeError(f"params has a {type(item).__name__} beside "
-                                    "groups, expected dicts alone")
+                    raise TypeError(f"params has a {type(item).__name__} "
+                                    "beside groups, expected dicts alone")
             return items
-        tensors, names = _tensors_and_names(items, "params")
+        tensors, names = steps.tensors_and_names(items, "params")
         by_kind: dict[str, list[Any]] = {options.MUON: [], options.ADAMW: []}
         for i, tensor in enumerate(tensors):
             label = names[i] if names else f"parameter {i}"
@@ -181,7 +153,7 @@ class Muon(torch.optim.Optimizer):
         group = dict(param_group)
         if "params" not in group:
             raise ArgumentError(f"{where} has no 'params'")
-        tensors, names = _tensors_and_names(group["params"], where)
+        tensors, names = steps.tensors_and_names(group["params"], where)
         names = group.get("param_names", names)
         if not tensors:
             raise ArgumentError(f"{where} has no parameters")
@@ -189,7 +161,7 @@ class Muon(torch.optim.Optimizer):
                 "param_names" in self.param_groups[0]):
             raise ArgumentError(f"{where}: either all groups have names of "
                                 "parameters, or none has")
-        labels = _labels(tensors, names, index)
+        labels = steps.labels_of(tensors, names, index)
         for tensor, label in zip(tensors, labels):
             steps.check_parameter(tensor, label)
         kind = self._kind_of(group, tensors, labels, bool(names), where)
@@ -254,13 +226,12 @@ class Muon(torch.optim.Optimizer):
     def _slots(self) -> list[steps.Slot]:
         return [steps.Slot(p, index, options.kind_of(group), label)
                 for index, group in enumerate(self.param_groups)
-                for p, label in zip(group["params"], _labels(
+                for p, label in zip(group["params"], steps.labels_of(
                     group["params"], group.get("param_names"), index))]
 
     # Steps.
 
-    def step(self, closure: Optional[Callable[[], Any]] = None  # type: ignore
-             ) -> Any:
+    def step(self, closure: Optional[Callable[[], Any]] = None) -> Any:
         """Updates parameters that have gradients, in place.
 
         Returns what `closure` returned, which is called first, with gradients
@@ -276,23 +247,23 @@ class Muon(torch.optim.Optimizer):
         self._result = None
         if not plan.parts:
             return loss
-        if len(plan.parts) == 1:
-            results = [plan.parts[0].run(self.param_groups,
-                                         self.clip_global_norm)]
-        else:
-            limits = self._joint_limits(plan)
-            if limits is None:
+        if len(plan.parts) > 1 and self.skip_nonfinite:
+            # Or one part would be skipped and another not.
+            bad = plan.nonfinite(self.state)
+            if bad:
+                self._result = Result(False, 1.0, bad)
+                self._warn_of_skip(self._result)
                 return loss
-            results = [part.run(self.param_groups, limit)
-                       for part, limit in zip(plan.parts, limits)]
+        results = [part.run(self.param_groups, limit) for part, limit in
+                   zip(plan.parts, plan.limits(self.clip_global_norm))]
         plan.written()
         if results[0] is not None:
-            self._result = self._joined(plan, results)
+            self._result = plan.joined(results)
             if not self._result.taken:
                 self._warn_of_skip(self._result)
         return loss
 
-    def _bound_plan(self) -> _Plan:
+    def _bound_plan(self) -> plans.Plan:
         """The plan for the gradients that are there, bound to them."""
         groups = self.param_groups
         params = [p for group in groups for p in group["params"]]
@@ -316,7 +287,8 @@ class Muon(torch.optim.Optimizer):
                  self.compute), [(options.compiled(group), len(group))
                                  for group in self.param_groups])
 
-    def _holds(self, plan: _Plan, params: list[Tensor], compiled: Any) -> bool:
+    def _holds(self, plan: plans.Plan, params: list[Tensor], compiled: Any
+               ) -> bool:
         """Binds the parts of a plan if nothing speaks against it."""
         return (plan.compiled == compiled and steps.same(plan.params, params)
                 and steps.same(plan.states, list(self.state.values()))
@@ -324,7 +296,7 @@ class Muon(torch.optim.Optimizer):
                 and all([part.bind() for part in plan.parts]))
 
     @torch.no_grad()
-    def _prepare(self) -> _Plan:
+    def _prepare(self) -> plans.Plan:
         """A plan from scratch, bound. Everything that can fail comes first."""
         self._check_common()
         for index, group in enumerate(self.param_groups):
@@ -347,7 +319,7 @@ class Muon(torch.optim.Optimizer):
             parts.append(steps.Part(program, members, states, count))
         for slot in active:
             self.state[slot.parameter] = states[slot.parameter]
-        plan = _Plan([s.parameter for s in slots],
+        plan = plans.Plan([s.parameter for s in slots],
                      [s.parameter for s in slots if s.parameter.grad is None],
                      parts, compiled, self.state.values())
         for part in parts:
@@ -376,7 +348,7 @@ class Muon(torch.optim.Optimizer):
             self._last_count = active
             return
         total = sum(len(group["params"]) for group in self.param_groups)
-        reasons = _differences(last, key)
+        reasons = plans.differences(last, key)
         if not reasons and (here < total or self._last_count != active):
             if self._told_of_sets:
                 return
@@ -387,34 +359,6 @@ class Muon(torch.optim.Optimizer):
         self._last_count = active
         warnings.warn("compiled again: " + ("; ".join(reasons) or
                       "other parameters"), RecompileWarning, stacklevel=6)
-
-    def _joint_limits(self, plan: _Plan) -> Optional[list[Optional[float]]]:
-        """What parts that run one by one need to act as one: limits of their
-        norms that clip all by the coefficient of the whole; None to skip."""
-        limit = self.clip_global_norm
-        if limit is None and not self.skip_nonfinite:
-            return [None] * len(plan.parts)
-        norms = [sum(float(p.grad.double().square().sum()) for p in part.params
-                     ) ** 0.5 for part in plan.parts]
-        if self.skip_nonfinite:
-            bad = saved.nonfinite(plan.parts, self.state)
-            if bad:
-                self._result = Result(False, 1.0, bad)
-                self._warn_of_skip(self._result)
-                return None
-        if limit is None:
-            return [None] * len(plan.parts)
-        whole = sum(norm * norm for norm in norms) ** 0.5
-        clip = min(1.0, limit / (whole + 1e-6))
-        if not whole < float("inf"):  # and the user wants such steps
-            clip = 1.0
-        return [limit if clip == 1 else clip * (norm + 1e-6) for norm in norms]
-
-    @staticmethod
-    def _joined(plan: _Plan, results: Sequence[Any]) -> Result:
-        named = [part.result(raw) for part, raw in zip(plan.parts, results)]
-        return Result(all(one.taken for one in named), named[0].clip,
-                      sum((one.nonfinite for one in named), ()))
 
     @staticmethod
     def _warn_of_skip(result: Result) -> None:
@@ -432,8 +376,8 @@ class Muon(torch.optim.Optimizer):
         """Of the last step, for which this waits on a GPU; None if there was
         none, or none of the parameters had a gradient."""
         if self._result is None and self._ran is not None and self._ran.parts:
-            self._result = self._joined(
-                self._ran, [part.step.wait() for part in self._ran.parts])
+            self._result = self._ran.joined(
+                [part.step.wait() for part in self._ran.parts])
         return self._result
 
     def stats(self) -> dict[str, Statistics]:
@@ -490,12 +434,8 @@ class Muon(torch.optim.Optimizer):
                                 + ", ".join(_COMPUTE))
 
     def _forget(self) -> None:
-        self._plan: Optional[_Plan] = None
-        self._ran: Optional[_Plan] = None
-        self._result: Optional[Result] = None
-        self._plans: OrderedDict[Any, _Plan] = OrderedDict()
-        self._programs: OrderedDict[Any, steps.Program] = OrderedDict()
-        self._last_key: Any = None
+        self._plan = self._ran = self._result = self._last_key = None
+        self._plans, self._programs = OrderedDict(), OrderedDict()
         self._last_count = 0
         self._told_of_sets = False
 
@@ -513,60 +453,3 @@ class Muon(torch.optim.Optimizer):
 def _hooks(optimizer: Muon, name: str) -> list[Callable[..., Any]]:
     """Those that PyTorch 2 registers."""
     return list(getattr(optimizer, name, {}).values())
-
-
-def _tensors_and_names(params: Any, where: str
-                       ) -> tuple[list[Any], Optional[list[str]]]:
-    """Of a tensor, or an iterable of tensors or of (name, tensor)."""
-    if isinstance(params, Tensor):
-        return [params], None
-    if isinstance(params, (set, frozenset)):
-        raise TypeError(f"{where}: parameters are a set, which has no order; "
-                        "expected a list")
-    items = list(params)
-    if not items or not isinstance(items[0], tuple):
-        return items, None
-    for item in items:
-        if not (isinstance(item, tuple) and len(item) == 2
-                and isinstance(item[0], str)):
-            raise TypeError(f"{where}: expected (name, tensor) as before, found "
-                            f"{type(item).__name__}")
-    return [tensor for _, tensor in items], [name for name, _ in items]
-
-
-def _labels(tensors: Sequence[Any], names: Optional[Sequence[str]],
-            index: int) -> list[str]:
-    if not names:
-        return [f"group {index}, parameter {i}" for i in range(len(tensors))]
-    if len(names) != len(tensors):
-        raise ArgumentError(f"param_groups[{index}] has {len(tensors)} "
-                            f"parameters and {len(names)} names")
-    return list(names)
-
-
-def _differences(last: Any, key: Any) -> list[str]:
-    """Between two keys of programs, but for which parameters they have."""
-    reasons = []
-    names = "clip_global_norm", "skip_nonfinite", "compute"
-    for name, old, new in zip(names, last[0], key[0]):
-        if old != new:
-            reasons.append(f"{name} was changed")
-    old_groups, new_groups = dict(last[1]), dict(key[1])
-    for index, (use_muon, values) in new_groups.items():
-        old = old_groups.get(index)
-        if old is None or old[0] != use_muon:
-            continue
-        kind = options.MUON if use_muon else options.ADAMW
-        for name, was, now in zip(options.names_compiled(kind), old[1], values):
-            if was != now:
-                reasons.append(f"param_groups[{index}]: {name} was {was!r} and "
-                               f"is {now!r}")
-    added = sorted(set(new_groups) - set(old_groups))
-    if added and min(added) > max(old_groups, default=-1):
-        reasons.append("param_groups" + str(added) + " came")
-    forms = {name: form for name, *form in last[2]}
-    changed = [name for name, *form in key[2]
-               if name in forms and forms[name] != form]
-    if changed or last[3] != key[3]:
-        reasons.append("parameters have another dtype, shape or device")
-    return reasons

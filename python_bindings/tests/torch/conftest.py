@@ -48,3 +48,20 @@ def compiles(no_warning_but_expected):
     """For tests in which steps are compiled again, whatever is said."""
     warnings.simplefilter("ignore", sys.modules["muon_mlir.torch"
                                                 ].RecompileWarning)
+
+
+@pytest.fixture
+def params():
+    from common import parameters
+    return parameters()
+
+
+@pytest.fixture
+def optimizer(params):
+    """Of Muon and AdamW; it has made one step."""
+    from common import give_gradients
+    from muon_mlir.torch import Muon
+    optimizer = Muon(params.items(), lr=0.02, adamw={"lr": 0.01})
+    give_gradients(params)
+    optimizer.step()
+    return optimizer
