@@ -67,6 +67,13 @@ class Gpu:
         return host
 
 
+    def on_default_stream(self):
+        """How much was put on the default stream: the last of FakeCudaStats."""
+        stats = (ctypes.c_uint64 * 21)()
+        self.cuda.fakeCudaStats(stats)
+        return stats[20]
+
+
 @pytest.fixture
 def gpu(monkeypatch):
     if not DRIVER.exists():
@@ -104,6 +111,7 @@ def test_steps_of_a_simulated_gpu(gpu):
         exact.step(grads, {"lr": 0.02, "weight_decay": 0.1},
                    {"lr": 0.01, "weight_decay": 0.1})
     assert optimizer.result.taken
+    assert gpu.on_default_stream() == 0
     for name, p in params.items():
         assert error(gpu.values(p), exact.weights[name]) < 1e-6, name
     assert int(gpu.values(optimizer.state[params["b"]]["step"])) == 2

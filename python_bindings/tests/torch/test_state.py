@@ -98,6 +98,8 @@ def test_parameters_without_state():
     assert not optimizer.state
     train(params, optimizer, 0, 1)
     assert len(optimizer.state) == 5
+    optimizer.load_state_dict(Muon(parameters().items()).state_dict())
+    assert not optimizer.state
 
 
 @pytest.mark.parametrize("way", [copy.deepcopy,
