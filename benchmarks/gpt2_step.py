@@ -6,7 +6,7 @@
 
     benchmarks/gpt2_step.py [--threads N] [--rounds R]
 
-Needs PyTorch (scripts/setup.sh --benchmarks) and 5 GB of memory. Embeddings and
+Needs PyTorch (scripts/setup.sh) and 5 GB of memory. Embeddings and
 vectors are AdamW's, the matrices of the blocks Muon's, with the default rules.
 PyTorch runs torch.optim.AdamW with foreach=True, and Muon written with
 torch._foreach for what is elementwise and addmm for the products, on the

@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
-# Installs every dependency, from Debian packages; with --benchmarks also
-# PyTorch, which only benchmarks compare with. Says nothing when all is there.
-# Needs root, or sudo, only if something is missing.
+# Installs every dependency, from Debian packages. Says nothing when all is
+# there. Needs root, or sudo, only if something is missing.
 set -euo pipefail
 
 packages=(
@@ -14,17 +13,15 @@ packages=(
   libopenmpi-dev openmpi-bin
   # Build
   cmake ninja-build ccache pkg-config git
-  # Reference, demo; the package's tests have an environment of their own
-  python3 python3-numpy python3-sklearn python3-matplotlib
+  # Reference, demo, and PyTorch, whose optimizer is tested and compared with;
+  # the package's tests have environments of their own
+  python3 python3-numpy python3-sklearn python3-matplotlib python3-torch
   python3-dev python3-venv
 )
-for argument in "$@"; do
-  if [ "$argument" != --benchmarks ]; then
-    echo "setup: error: expected --benchmarks or nothing, found '$argument'" >&2
-    exit 1
-  fi
-  packages+=(python3-torch)
-done
+if [ $# -gt 0 ]; then
+  echo "setup: error: expected no arguments, found '$1'" >&2
+  exit 1
+fi
 
 missing=()
 for package in "${packages[@]}"; do

@@ -5,7 +5,8 @@
 #   scripts/test-python.sh [build/release] [pytest's arguments]
 #
 # The environment is build/python-venv, which stays; $PYTHON makes it, by
-# default Debian's Python.
+# default Debian's Python. That one also has PyTorch, for whose optimizer
+# build/torch-venv sees what the system has.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -13,6 +14,7 @@ build=${1:-build/release}
 [ $# -gt 0 ] && shift
 build=$(cd "$build" && pwd) || exit 1
 venv=$root/build/python-venv
+torch_venv=$root/build/torch-venv
 
 # Nothing in the environment selects tests or tools.
 unset PYTEST_ADDOPTS PYTHONPATH PYTHONHOME MUON_CACHE_DIR
@@ -26,6 +28,7 @@ fail() {
 
 packages=(nanobind==3.1.0 scikit-build-core==1.1.2 pytest==9.2.0
   numpy==2.4.6 ml_dtypes==0.6.0)
+torch_packages=(pytest==9.2.0)
 if [ "$(cat "$venv/packages" 2>/dev/null)" != "${packages[*]}" ]; then
   rm -rf "$venv"
   "${PYTHON:-/usr/bin/python3}" -m venv "$venv" &&
@@ -38,22 +41,48 @@ fi
   --config-settings=cmake.define.MuonMLIR_DIR="$build/lib/cmake/MuonMLIR" \
   ./python_bindings || fail "cannot install the package"
 
+# Debian's PyTorch goes with Debian's NumPy, which is another one.
+if [ "$(cat "$torch_venv/packages" 2>/dev/null)" != "${torch_packages[*]}" ]; then
+  rm -rf "$torch_venv"
+  "${PYTHON:-/usr/bin/python3}" -m venv --system-site-packages "$torch_venv" &&
+    "$torch_venv/bin/pip" install -q "${torch_packages[@]}" &&
+    echo "${torch_packages[*]}" >"$torch_venv/packages" ||
+    fail "cannot make $torch_venv"
+fi
+"$torch_venv/bin/python" -c "import torch" ||
+  fail "no PyTorch; scripts/setup.sh installs it for Debian's Python"
+folder='import sysconfig; print(sysconfig.get_path("purelib"))'
+ln -sfn "$("$venv/bin/python" -c "$folder")/muon_mlir" \
+  "$("$torch_venv/bin/python" -c "$folder")/muon_mlir" ||
+  fail "cannot link the package into $torch_venv"
+
 # Elsewhere: the sources must not stand in for what was installed.
-report=$(mktemp)
-trap 'rm -f "$report"' EXIT
+reports=$(mktemp -d)
+trap 'rm -rf "$reports"' EXIT
 export MUON_CMAKE_DIR=$build/lib/cmake/MuonMLIR
-(cd "$venv" && bin/pytest -q -p no:cacheprovider --junitxml="$report" \
-  -c "$root/python_bindings/pyproject.toml" \
-  "$root/python_bindings/tests" "$@")
+tests=$root/python_bindings/tests
+options=(-q -p no:cacheprovider -c "$root/python_bindings/pyproject.toml")
+# Status 5: the arguments select none of a run's tests.
+(cd "$venv" && bin/pytest "${options[@]}" --junitxml="$reports/core.xml" \
+  --ignore="$tests/torch" "$tests" "$@")
 status=$?
-"$venv/bin/python" - "$report" "$status" <<'END'
+[ "$status" -eq 5 ] && status=0
+(cd "$torch_venv" && bin/python -m pytest "${options[@]}" \
+  --junitxml="$reports/torch.xml" --confcutdir="$tests/torch" \
+  "$tests/torch" "$@")
+torch_status=$?
+[ "$torch_status" -eq 5 ] || status=$((status | torch_status))
+"$venv/bin/python" - "$reports" "$status" <<'END'
 import sys
 import xml.etree.ElementTree as tree
 
-try:
-    suites = list(tree.parse(sys.argv[1]).getroot().iter("testsuite"))
-except (OSError, tree.ParseError):
-    suites = []
+suites = []
+for name in "core", "torch":
+    try:
+        report = tree.parse(f"{sys.argv[1]}/{name}.xml")
+        suites += report.getroot().iter("testsuite")
+    except (OSError, tree.ParseError):
+        sys.argv[2] = "1"  # a run that did not end is a failure
 count = {name: sum(int(s.get(name, 0)) for s in suites)
          for name in ("tests", "failures", "errors", "skipped")}
 failed = count["failures"] + count["errors"]

@@ -46,8 +46,9 @@ def rules_text(rules: Rules) -> Optional[str]:
 class Module:
     """An optimizer step as IR, to be looked at, transformed and compiled.
 
-    Made by `parse`, `from_params` or `from_safetensors`. Calls of several
-    threads on one module, or on clones of each other, wait for each other.
+    Made by `parse`, `from_params`, `from_torch` or `from_safetensors`. Calls of
+    several threads on one module, or on clones of each other, wait for each
+    other.
     """
 
     def __init__(self, handle: "_compiler.Module") -> None:
@@ -89,6 +90,23 @@ class Module:
         except TypeError:
             raise ArgumentError("expected names that are strings, and shapes "
                                 "of integers of 64 bits") from None
+
+    @staticmethod
+    def from_torch(module: Any, rules: Rules = None) -> "Module":
+        """The step of a PyTorch module's parameters, by their names.
+
+        Those that require no gradients are left out, and parameters that
+        modules share are one. Otherwise as `from_params`.
+        """
+        if not callable(getattr(module, "named_parameters", None)):
+            raise ArgumentError(f"module is a {type(module).__name__}, expected "
+                                "one that has named_parameters()")
+        params = {name: (tuple(p.shape), p.dtype)
+                  for name, p in module.named_parameters() if p.requires_grad}
+        if not params:
+            raise ArgumentError("the module has no parameter that requires "
+                                "gradients")
+        return Module.from_params(params, rules)
 
     @staticmethod
     def from_safetensors(path: Union[str, os.PathLike[str]],

@@ -264,6 +264,7 @@ public:
                  nb::object lr, nb::object weightDecay, nb::object momentum,
                  nb::object clip, nb::object stream, bool wait);
   void bind(nb::object params, nb::object grads, nb::object state);
+  void bindAddresses(nb::list indices, nb::list addresses);
   nb::tuple wait();
   nb::list nonFinite();
   nb::dict statistics();
@@ -591,6 +592,30 @@ void Instance::bind(nb::object params, nb::object grads, nb::object state) {
   commit(pending);
 }
 
+/// Argument indices[i] is at addresses[i]. For callers that check what is there
+/// and keep it; nothing here does. What is bound so already costs a comparison.
+void Instance::bindAddresses(nb::list indices, nb::list addresses) {
+  Use use(*this);
+  if (nb::len(indices) != nb::len(addresses))
+    raiseArgument("expected as many indices as addresses");
+  Pending pending;
+  for (size_t i = 0, e = nb::len(indices); i < e; ++i) {
+    const size_t index =
+        PyLong_AsSize_t(PyList_GET_ITEM(indices.ptr(), Py_ssize_t(i)));
+    void *const address =
+        PyLong_AsVoidPtr(PyList_GET_ITEM(addresses.ptr(), Py_ssize_t(i)));
+    if (PyErr_Occurred())
+      throw nb::python_error();
+    const Bound &now = bound.at(index);
+    if (now.isBound && now.view.data() == address)
+      continue;
+    pending.emplace_back(index, Bound{View::at(address), true});
+  }
+  checkAllBound(pending);
+  if (!pending.empty())
+    commit(pending);
+}
+
 nb::tuple Instance::wait() {
   Use use(*this);
   MuonResult result = {};
@@ -682,6 +707,8 @@ NB_MODULE(_runtime, m) {
            "momentum"_a.none(), "clip"_a.none(), "stream"_a.none(), "wait"_a)
       .def("bind", &Instance::bind, "params"_a.none(), "grads"_a.none(),
            "state"_a.none())
+      .def("bind_addresses", &Instance::bindAddresses, "indices"_a,
+           "addresses"_a)
       .def("wait", &Instance::wait)
       .def("nonfinite", &Instance::nonFinite)
       .def("statistics", &Instance::statistics)

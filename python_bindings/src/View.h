@@ -78,6 +78,13 @@ public:
   /// Throws ArgumentError if `object` does not fit.
   static View of(nanobind::handle object, const Wanted &wanted);
 
+  /// Memory that someone else looks after.
+  static View at(void *address) {
+    View view;
+    view.address = address;
+    return view;
+  }
+
   void *data() const { return address; }
 
 private:
