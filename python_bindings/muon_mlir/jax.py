@@ -167,14 +167,14 @@ class Muon(GradientTransformation):
         """f32, in the order of the program's."""
         muon_groups = {one.group for one in program.scalars
                        if one.role == "momentum"}
-        rates = {}
+        rates: dict[int, Any] = {}  # a schedule is asked once
         values: list[Any] = []
         for one in program.scalars:
             if one.role == "lr":
-                is_muon = one.group in muon_groups
-                if is_muon not in rates:
-                    rates[is_muon] = _rate(self._rates[is_muon], count)
-                values.append(rates[is_muon])
+                rate = self._rates[one.group in muon_groups]
+                if id(rate) not in rates:
+                    rates[id(rate)] = _rate(rate, count)
+                values.append(rates[id(rate)])
             elif one.role == "momentum":
                 values.append(_momentum(float(one.default or 0), count))
             else:
