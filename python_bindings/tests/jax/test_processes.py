@@ -61,11 +61,11 @@ attempt(jax.shard_map(tx.apply, mesh=mesh, in_specs=P(), out_specs=P(),
 def test_persistent_cache_of_jax(python, tmp_path):
     """An executable that another process compiled finds its step."""
     script = SETUP + """
-hits = []
+state, apply, hits = tx.init(params), jax.jit(tx.apply), []
 jax.monitoring.register_event_listener(
     lambda event, **_: hits.append(event.endswith("/cache_hits")))
-after, _ = jax.jit(tx.apply)(params, params, tx.init(params))
-print(float(after["w"][0, 0]).hex(), any(hits))
+after, _ = apply(params, params, state)
+print(np.asarray(after["w"]).tobytes().hex(), any(hits))
 """
     settings = {"JAX_COMPILATION_CACHE_DIR": str(tmp_path / "xla"),
                 "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
