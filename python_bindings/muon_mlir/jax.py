@@ -193,10 +193,10 @@ def _momentum(beta: float, count: Any) -> Any:
     """
     if beta == 0:
         return 0.0
-    log = np.log(beta)
+    # As 1 − (1−β)/(1−β^(t+1)), whose only error that counts is the rounding of
+    # the last difference.
     t = count.astype(jnp.float32) + 1
-    return (beta * jnp.expm1(t * np.float32(log))
-            / jnp.expm1((t + 1) * np.float32(log)))
+    return 1 + (1 - beta) / jnp.expm1((t + 1) * np.float32(np.log(beta)))
 
 
 def _rate(rate: Rate, count: Any) -> Any:
