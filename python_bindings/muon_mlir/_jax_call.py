@@ -126,7 +126,9 @@ def _jitted(program: str, written: tuple[int, ...]) -> Any:
 
 @_step_p.def_impl
 def _run(*operands: Any, program: str, written: tuple[int, ...]) -> Any:
-    return _jitted(program, written)(*operands)
+    # Without jit, it would come here again.
+    with jax.disable_jit(False):
+        return _jitted(program, written)(*operands)
 
 
 @_step_p.def_abstract_eval

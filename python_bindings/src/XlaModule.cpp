@@ -23,6 +23,8 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/string_view.h>
 
+#include <algorithm>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <new>
@@ -105,8 +107,12 @@ namespace {
 struct Instance {
   std::unique_ptr<MuonStep, void (*)(MuonStep *)> step{nullptr,
                                                        muonStepDestroy};
-  std::vector<void *> bound;  // what the step has, for each tensor
-  std::vector<float> scalars; // likewise; empty if none are set
+  // For each tensor: where it is in this run, what is bound, and the copies of
+  // gradients that share memory.
+  std::vector<void *> data, bound;
+  std::map<size_t, std::vector<char>> copies;
+  std::vector<size_t> order;  // gradients, by address in the last run
+  std::vector<float> scalars; // what is set; empty if it is not known
   int64_t count = 0;          // bound as the number of steps
 };
 
@@ -123,9 +129,11 @@ public:
 private:
   ffi::Error runOn(Instance &instance, ffi::RemainingArgs operands,
                    ffi::RemainingRets results);
-  ffi::Error bind(Instance &instance, ffi::RemainingArgs operands,
-                  ffi::RemainingRets results);
-  ffi::Error setScalars(Instance &instance, const float *values);
+  ffi::Error find(Instance &instance, ffi::RemainingArgs operands,
+                  ffi::RemainingRets results) const;
+  void separateGradients(Instance &instance) const;
+  ffi::Error bind(Instance &instance) const;
+  ffi::Error setScalars(Instance &instance, const float *values) const;
 
   const ProgramHandle program;
   std::mutex mutex;
@@ -137,12 +145,11 @@ ffi::TypeId Call::id = XLA_FFI_UNKNOWN_TYPE_ID;
 static const ffi::TypeInfo callType = ffi::MakeTypeInfo<Call>();
 
 static ffi::Error fail(MuonStatus status) {
-  const auto code = status == MUON_ERROR_OUT_OF_MEMORY
-                        ? ffi::ErrorCode::kResourceExhausted
-                    : status == MUON_ERROR_INVALID_ARGUMENT ||
-                            status == MUON_ERROR_NOT_READY
-                        ? ffi::ErrorCode::kInvalidArgument
-                        : ffi::ErrorCode::kInternal;
+  const auto code =
+      status == MUON_ERROR_OUT_OF_MEMORY ? ffi::ErrorCode::kResourceExhausted
+      : status == MUON_ERROR_INVALID_ARGUMENT || status == MUON_ERROR_NOT_READY
+          ? ffi::ErrorCode::kInvalidArgument
+          : ffi::ErrorCode::kInternal;
   return ffi::Error(code, std::string("muon_mlir: ") + muonLastError());
 }
 
@@ -190,37 +197,69 @@ static std::string describe(const MuonTensorInfo &info) {
   return std::string(muonRoleName(info.role)) + " '" + info.name + "'";
 }
 
-ffi::Error Call::bind(Instance &instance, ffi::RemainingArgs operands,
-                      ffi::RemainingRets results) {
+/// The addresses of all tensors, from operands that fit.
+ffi::Error Call::find(Instance &instance, ffi::RemainingArgs operands,
+                      ffi::RemainingRets results) const {
   size_t operand = 3, result = 2;
   for (size_t i = 0; i < program->tensors.size(); ++i) {
     const MuonTensorInfo &info = program->tensors[i];
-    void *data = &instance.count;
-    if (info.role != MUON_ROLE_STEP) {
-      data = dataOf(at(operands, operand++), dataType(info.type), info.shape,
-                    info.rank);
-      if (!data)
-        return invalid(describe(info) + ": expected dtype " +
-                       dtypeName(info.type) + " and shape " +
-                       shapeText(info.shape, info.rank));
-      if (info.role != MUON_ROLE_GRADIENT &&
-          at(results, result++).untyped_data() != data)
-        return invalid(describe(info) +
-                       ": expected a result in the buffer of the operand");
+    if (info.role == MUON_ROLE_STEP) {
+      instance.data[i] = &instance.count;
+      continue;
     }
+    void *data = dataOf(at(operands, operand++), dataType(info.type),
+                        info.shape, info.rank);
+    if (!data)
+      return invalid(describe(info) + ": expected dtype " +
+                     dtypeName(info.type) + " and shape " +
+                     shapeText(info.shape, info.rank));
+    if (info.role != MUON_ROLE_GRADIENT &&
+        at(results, result++).untyped_data() != data)
+      return invalid(describe(info) +
+                     ": expected a result in the buffer of the operand");
+    instance.data[i] = data;
+  }
+  return ffi::Error::Success();
+}
+
+/// Equal values, such as the gradients of what a loss does not need, have one
+/// buffer in XLA. Steps refuse buffers that overlap, which elsewhere are
+/// mistakes: all but the first are copied.
+void Call::separateGradients(Instance &instance) const {
+  std::vector<size_t> &order = instance.order;
+  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+    return std::less<void *>()(instance.data[a], instance.data[b]);
+  });
+  const char *end = nullptr;
+  for (size_t i : order) {
+    const auto *begin = static_cast<const char *>(instance.data[i]);
+    const uint64_t bytes = program->tensors[i].bytes;
+    if (end && std::less<const char *>()(begin, end)) {
+      std::vector<char> &copy = instance.copies[i];
+      copy.assign(begin, begin + bytes);
+      instance.data[i] = copy.data();
+    }
+    end = std::max(end, begin + bytes, std::less<const char *>());
+  }
+}
+
+ffi::Error Call::bind(Instance &instance) const {
+  for (size_t i = 0; i < program->tensors.size(); ++i) {
     // A run after a bind checks all buffers again, without one it does not.
+    void *data = instance.data[i];
     if (instance.bound[i] == data)
       continue;
+    const MuonTensorInfo &info = program->tensors[i];
     MuonBuffer buffer = {data, info.type, info.rank, info.shape, info.bytes};
-    if (MuonStatus status = muonStepBind(instance.step.get(), info.role,
-                                         info.name, &buffer))
+    if (MuonStatus status =
+            muonStepBind(instance.step.get(), info.role, info.name, &buffer))
       return fail(status);
     instance.bound[i] = data;
   }
   return ffi::Error::Success();
 }
 
-ffi::Error Call::setScalars(Instance &instance, const float *values) {
+ffi::Error Call::setScalars(Instance &instance, const float *values) const {
   const size_t count = program->scalars.size();
   const bool isFirst = instance.scalars.empty();
   std::vector<float> set(values, values + count);
@@ -259,7 +298,10 @@ ffi::Error Call::runOn(Instance &instance, ffi::RemainingArgs operands,
   if (count < 0 || count == INT32_MAX || skipped == INT32_MAX)
     return invalid("count is " + std::to_string(count) + " and skipped " +
                    std::to_string(skipped) + ", expected from 0 to 2^31 - 2");
-  if (ffi::Error error = bind(instance, operands, results); error.failure())
+  if (ffi::Error error = find(instance, operands, results); error.failure())
+    return error;
+  separateGradients(instance);
+  if (ffi::Error error = bind(instance); error.failure())
     return error;
   if (ffi::Error error = setScalars(instance, scalars); error.failure())
     return error;
@@ -293,7 +335,11 @@ ffi::Error Call::run(ffi::RemainingArgs operands, ffi::RemainingRets results) {
     if (MuonStatus status = muonStepCreate(program->artifact.get(), &step))
       return fail(status);
     instance->step.reset(step);
+    instance->data.resize(program->tensors.size());
     instance->bound.resize(program->tensors.size());
+    for (size_t i = 0; i < program->tensors.size(); ++i)
+      if (program->tensors[i].role == MUON_ROLE_GRADIENT)
+        instance->order.push_back(i);
   }
   ffi::Error error = runOn(*instance, operands, results);
   std::lock_guard<std::mutex> lock(mutex);

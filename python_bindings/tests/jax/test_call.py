@@ -159,6 +159,32 @@ def test_x64(tx, params, grads):
         assert expected[1].count.dtype == "int32"
 
 
+def test_jit_disabled(tx, params, grads):
+    expected = steps(tx, params, grads, 2)
+    with jax.disable_jit():
+        assert_same(steps(tx, params, grads, 2), expected)
+
+
+def test_one_buffer_for_several_tensors():
+    """As for gradients that XLA knows to be equal, and parameters that are."""
+    one = jax.random.normal(jax.random.key(1), (6, 4))
+    params = {"a": one, "b": one, "c": 2 * one, "u": one[0], "v": one[0]}
+    tx = muon_mlir.jax.muon(0.02)
+    state = tx.init(params)
+
+    def constant(params, state):
+        return tx.apply(params, jax.tree.map(jnp.ones_like, params), state)
+    apart = jax.tree.map(jnp.ones_like, params)
+    assert len(set(addresses(apart))) == 5
+    expected = tx.apply(jax.tree.map(jnp.array, params), apart, state)
+    assert_same(jax.jit(constant)(params, state), expected)
+    for number in range(2):  # the second run has the copies of the first
+        grads = jax.tree.map(lambda x: jnp.ones_like(x) * (1 + number), params)
+        shared = {**grads, "b": grads["a"], "c": grads["a"], "v": grads["u"]}
+        expected = tx.apply(params, copied(shared), state)
+        assert_same(tx.apply(params, shared, state), expected)
+
+
 @pytest.mark.parametrize("kind", ["same", "own"])
 def test_threads(params, grads, kind):
     """Two compiled functions, or one, at the same time: all steps are those of
