@@ -32,8 +32,7 @@ PyTree = Any
 Schedule = Callable[[Any], Any]
 Rate = Union[float, Any, Schedule]
 
-__all__ = ["GradientTransformation", "Muon", "MuonState", "STATIC_ARGS",
-           "module_from_pytree", "muon"]
+__all__ = ["Muon", "MuonState", "STATIC_ARGS", "module_from_pytree", "muon"]
 
 #: What optax.inject_hyperparams has to leave alone: all but learning rates.
 STATIC_ARGS = (
@@ -58,37 +57,18 @@ class MuonState(NamedTuple):
     tensors: dict[str, Any]
 
 
-class GradientTransformation(NamedTuple):
-    """What Optax takes for its own class of this name."""
-
-    init: Callable[[PyTree], MuonState]
-    update: Callable[..., tuple[PyTree, MuonState]]
-
-
-class Muon(GradientTransformation):
+class Muon(NamedTuple):
     """A gradient transformation that is a compiled step. Made by `muon`.
+
+    init(params) makes the state; update(grads, state, params) has updates for
+    optax.apply_updates, and the state after the step.
 
     The step of parameters is compiled when it is first asked for, which takes
     about a second, and shared by all transformations with the same options.
     """
 
-    _rates: dict[bool, Rate]
-    _options: Options
-
-    @staticmethod
-    def _make(learning_rate: Rate, adam_learning_rate: Rate,
-              options: Options) -> "Muon":
-        def init(params: PyTree) -> MuonState:
-            return self._init(params)
-
-        def update(updates: PyTree, state: MuonState, params: PyTree = None,
-                   **extra_args: Any) -> tuple[PyTree, MuonState]:
-            return self._update(updates, state, params)
-
-        self = Muon(init, update)
-        self._rates = {True: learning_rate, False: adam_learning_rate}
-        self._options = options
-        return self
+    init: Callable[[PyTree], MuonState]
+    update: Callable[..., tuple[PyTree, MuonState]]
 
     def apply(self, params: PyTree, grads: PyTree,
               state: MuonState) -> tuple[PyTree, MuonState]:
@@ -98,53 +78,75 @@ class Muon(GradientTransformation):
         is copied. Raises ArgumentError where gradients or state do not fit the
         parameters.
         """
-        leaves, tree = _leaves(params)
-        gradients = _matching(grads, tree)
-        if not leaves:
-            return params, state
-        program = self._program(params, leaves)
-        have = {("weight", name): leaf for name, leaf in leaves.items()}
-        have.update((("gradient", name), gradient)
-                    for name, gradient in zip(leaves, gradients))
-        _check_state(state, program)
-        operands = []
-        for one in program.tensors:
-            value = (have[one.role, one.name] if (one.role, one.name) in have
-                     else state.tensors[one.key])
-            _check(one.role, one.name, value, one.shape, one.dtype)
-            operands.append(value)
-        count, skipped, new = program(
-            state.count, state.skipped,
-            self._scalars(program, state.count), operands)
-        written = [one for one in program.tensors if one.written]
-        after = {(one.role, one.key): value
-                 for one, value in zip(written, new)}
-        params = jax.tree.unflatten(tree, [
-            after.get(("weight", name), leaf) for name, leaf in leaves.items()])
-        tensors = {key: value for (role, key), value in after.items()
-                   if role != "weight"}
-        return params, MuonState(count, skipped, tensors)
+        return self._steps.apply(params, grads, state)
 
     def module(self, params: PyTree) -> Module:
         """The step of `params` as IR."""
-        leaves, _ = _leaves(params)
-        return module_of(_description(leaves),
-                         rules_of(self._options, params, leaves))
+        return self._steps.module(params)
 
     def step(self, params: PyTree) -> Step:
         """The compiled step of `params`, to be looked at: its arguments, its
         report, the artifact."""
-        return self._program(params, _leaves(params)[0]).step
+        return self._steps.program(params, _leaves(params)[0]).step
 
-    def _program(self, params: PyTree, leaves: Mapping[str, Any]) -> Program:
+    @property
+    def _steps(self) -> _Steps:
+        steps: _Steps = self.init.__self__  # type: ignore[attr-defined]
+        return steps
+
+
+class _Steps:
+    """Steps of parameters, by options and learning rates."""
+
+    def __init__(self, learning_rate: Rate, adam_learning_rate: Rate,
+                 options: Options) -> None:
+        self._rates = {True: learning_rate, False: adam_learning_rate}
+        self._options = options
+
+    def apply(self, params: PyTree, grads: PyTree,
+              state: MuonState) -> tuple[PyTree, MuonState]:
+        leaves, tree = _leaves(params)
+        new, state = self._call(params, leaves, _matching(grads, tree), state)
+        return jax.tree.unflatten(tree, [
+            new.get(name, leaf) for name, leaf in leaves.items()]), state
+
+    def _call(self, params: PyTree, leaves: Mapping[str, Any],
+              gradients: Sequence[Any], state: MuonState
+              ) -> tuple[dict[str, Any], MuonState]:
+        """New parameters, of those that are not frozen, and state."""
+        if not leaves:
+            return {}, state
+        program = self.program(params, leaves)
+        _check_state(state, program)
+        have = {"weight": leaves, "gradient": dict(zip(leaves, gradients))}
+        count, skipped, new = program(
+            _checked("state", "count", state.count, (), "int32"),
+            _checked("state", "skipped", state.skipped, (), "int32"),
+            self._scalars(program, jnp.asarray(state.count)),
+            [_checked(one.role, one.name,
+                      have.get(one.role, state.tensors)[one.key], one.shape,
+                      one.dtype) for one in program.tensors])
+        weights: dict[str, Any] = {}
+        tensors: dict[str, Any] = {}
+        for one, value in zip(
+                (one for one in program.tensors if one.written), new):
+            (weights if one.role == "weight" else tensors)[one.key] = value
+        return weights, MuonState(count, skipped, tensors)
+
+    def module(self, params: PyTree) -> Module:
+        leaves, _ = _leaves(params)
+        return module_of(_description(leaves),
+                         rules_of(self._options, params, leaves))
+
+    def program(self, params: PyTree, leaves: Mapping[str, Any]) -> Program:
         return program_of(_description(leaves),
                           rules_of(self._options, params, leaves))
 
-    def _init(self, params: PyTree) -> MuonState:
+    def init(self, params: PyTree) -> MuonState:
         leaves, _ = _leaves(params)
         tensors = {}
         if leaves:
-            for one in self._program(params, leaves).tensors:
+            for one in self.program(params, leaves).tensors:
                 if one.role == "master":
                     tensors[one.key] = leaves[one.name].astype(jnp.float32)
                 elif one.role not in ("weight", "gradient"):
@@ -152,16 +154,16 @@ class Muon(GradientTransformation):
         return MuonState(jnp.zeros((), jnp.int32), jnp.zeros((), jnp.int32),
                          tensors)
 
-    def _update(self, updates: PyTree, state: MuonState,
-                params: PyTree) -> tuple[PyTree, MuonState]:
+    def update(self, updates: PyTree, state: MuonState, params: PyTree = None,
+               **extra_args: Any) -> tuple[PyTree, MuonState]:
         if params is None:
             raise ArgumentError("update() needs the parameters, as in "
                                 "update(grads, state, params)")
-        params = jax.tree.map(jnp.asarray, params)
-        new, state = self.apply(params, updates, state)
-        return jax.tree.map(
-            lambda after, before: (jnp.zeros_like(before) if after is before
-                                   else after - before), new, params), state
+        leaves, tree = _leaves(params)
+        new, state = self._call(params, leaves, _matching(updates, tree), state)
+        return jax.tree.unflatten(tree, [
+            new[name] - leaf if name in new else jnp.zeros_like(leaf)
+            for name, leaf in leaves.items()]), state
 
     def _scalars(self, program: Program, count: Any) -> Any:
         """f32, in the order of the program's."""
@@ -241,23 +243,22 @@ def _matching(grads: PyTree, tree: Any) -> list[Any]:
     return leaves
 
 
-def _check(role: str, name: str, value: Any, shape: Sequence[int],
-           dtype: str) -> None:
-    if jnp.shape(value) != tuple(shape):
-        raise ArgumentError(f"{role} '{name}': shape is {jnp.shape(value)}, "
+def _checked(role: str, name: str, value: Any, shape: Sequence[int],
+             dtype: str) -> Any:
+    array = jnp.asarray(value)
+    if array.shape != tuple(shape):
+        raise ArgumentError(f"{role} '{name}': shape is {array.shape}, "
                             f"expected {tuple(shape)}")
-    found = jnp.asarray(value).dtype.name
-    if found != dtype:
+    if array.dtype.name != dtype:
         raise ArgumentError(
-            f"{role} '{name}': dtype is {found}, expected {dtype}")
+            f"{role} '{name}': dtype is {array.dtype.name}, expected {dtype}")
+    return array
 
 
 def _check_state(state: MuonState, program: Program) -> None:
     if not isinstance(state, MuonState):
         raise ArgumentError(f"state is a {type(state).__name__}, expected the "
                             "MuonState that init(params) makes")
-    for name in ("count", "skipped"):
-        _check("state", name, getattr(state, name), (), "int32")
     wanted = {one.key for one in program.tensors
               if one.role not in ("weight", "gradient")}
     for what, keys in (("has no", wanted - set(state.tensors)),
@@ -277,7 +278,8 @@ def module_from_pytree(params: PyTree,
     Names are the keys on the way to a leaf, joined by '.': 'layers.0.kernel'.
     `rules` is a rules file (docs/rules.md). Raises CompileError.
     """
-    return module_of(_description(_leaves(params)[0]), rules_text(rules) or "{}")
+    leaves, _ = _leaves(params)
+    return module_of(_description(leaves), rules_text(rules) or "{}")
 
 
 def muon(learning_rate: Rate,
@@ -334,4 +336,5 @@ def muon(learning_rate: Rate,
         if isinstance(rate, (int, float)) and not 0 <= rate < float("inf"):
             raise ArgumentError(f"{name} is {rate}, expected a finite number "
                                 "that is at least 0")
-    return Muon._make(learning_rate, adam_learning_rate, options)
+    steps = _Steps(learning_rate, adam_learning_rate, options)
+    return Muon(steps.init, steps.update)

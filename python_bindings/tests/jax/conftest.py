@@ -22,7 +22,8 @@ def cache_folder(compiled, monkeypatch):
 @pytest.fixture
 def params():
     rng = np.random.default_rng(3)
-    return {"dense": {"kernel": normal(rng, (12, 8)), "bias": normal(rng, (8,))},
+    return {"dense": {"kernel": normal(rng, (12, 8)),
+                      "bias": normal(rng, (8,))},
             "out": normal(rng, (8, 20))}
 
 

@@ -118,7 +118,8 @@ def test_two_of_one_name(tx):
 
 def test_float64(tx):
     with jax.enable_x64(True):
-        with pytest.raises(muon_mlir.CompileError, match='tensor "w": its element type is a '
+        with pytest.raises(muon_mlir.CompileError,
+                           match='tensor "w": its element type is a '
                            "floating-point type other than"):
             tx.init({"w": jnp.zeros((4, 6), "float64")})
 
@@ -184,7 +185,7 @@ def test_other_platforms(tx):
 
 def call_directly(tx, program=None, aliases=None, **changes):
     """The custom call without what checks it in Python."""
-    one = tx._program({"w": W}, {"w": W})
+    one = tx._steps.program({"w": W}, {"w": W})
     operands = {"count": jnp.int32(0), "skipped": jnp.int32(0),
                 "scalars": jnp.zeros(len(one.scalars)), "w": W, "g": W, "m": W,
                 **changes}

@@ -106,15 +106,32 @@ def test_labels(labels):
     assert not np.any(updates["scale"]) and np.all(updates["head"].weight)
 
 
-def test_integers_are_frozen():
-    params = {"w": ones(4, 6), "table": jnp.arange(3)}
+@pytest.mark.parametrize("table", [jnp.arange(3), np.array([True, False])])
+def test_other_types_are_frozen(table):
+    params = {"w": ones(4, 6), "table": table}
     tx = muon_mlir.jax.muon(0.1)
-    grads = {"w": ones(4, 6), "table": np.zeros(3, jax.dtypes.float0)}
+    grads = {"w": ones(4, 6), "table": np.zeros(len(table),
+                                                jax.dtypes.float0)}
     after, _ = tx.apply(params, grads, tx.init(params))
-    assert after["table"].tolist() == [0, 1, 2]
+    assert after["table"].tolist() == table.tolist()
     updates, _ = tx.update(grads, tx.init(params), params)
-    assert updates["table"].tolist() == [0, 0, 0]
-    assert updates["table"].dtype == params["table"].dtype
+    assert updates["table"].tolist() == [0] * len(table)
+    assert updates["table"].dtype == table.dtype
+
+
+def test_numpy_arrays():
+    """In f64 too, which JAX makes f32."""
+    values = np.linspace(-1, 1, 24).reshape(4, 6)
+    tx = muon_mlir.jax.muon(0.1)
+    found, _ = tx.apply(values, values, tx.init(values))
+    array = jnp.asarray(values)
+    expected, _ = tx.apply(array, array, tx.init(array))
+    assert found.dtype == "float32" and np.array_equal(found, expected)
+
+
+def test_everything_frozen():
+    with pytest.raises(muon_mlir.CompileError, match="every parameter is"):
+        muon_mlir.jax.muon(0.1, labels="frozen").init(MODEL)
 
 
 def test_rank_3_and_more():
