@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import re
 from types import ModuleType
 
@@ -49,3 +50,22 @@ def compiler() -> ModuleType:
 
 def runtime() -> ModuleType:
     return _load("_runtime")
+
+
+def xla() -> ModuleType:
+    """Raises ImportError, with what to do, where the package has no part for
+    JAX, or JAX is not there."""
+    for name in ("jax", "jaxlib"):
+        if importlib.util.find_spec(name) is None:
+            raise ImportError(
+                f"muon_mlir.jax needs {name}, which is not installed: pip "
+                "install jax jaxlib, and then muon_mlir again as docs/jax.md "
+                "says", name=name)
+    try:
+        return _load("_xla")
+    except ModuleNotFoundError as error:
+        raise ImportError(
+            "muon_mlir was built without jaxlib's headers, and so without "
+            "muon_mlir.jax: install it again where jaxlib is, with pip install "
+            "--no-build-isolation ./python_bindings (docs/jax.md)",
+            name=error.name) from error

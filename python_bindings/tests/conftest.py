@@ -7,6 +7,7 @@ Artifacts of the fixtures come from the command line tools, so that tests of
 steps do not depend on the compiler's bindings; $MUON_BIN has the tools, by
 default build/release/bin.
 """
+import importlib.util
 import os
 import subprocess
 import sys
@@ -18,6 +19,9 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "test/reference"), str(Path(__file__).parent)]
 
 import models  # noqa: E402
+
+# scripts/test-jax.sh runs these, where JAX is.
+collect_ignore = [] if importlib.util.find_spec("jaxlib") else ["jax"]
 
 
 @pytest.fixture(autouse=True)
