@@ -6,6 +6,9 @@ cd "$(dirname "$0")/.."
 preset=${1:-release}
 shift || true
 
+# Checkouts in other folders share what was compiled.
+export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
+
 mkdir -p "build/$preset"
 log="build/$preset/build.log"
 if ! { cmake --preset "$preset" && cmake --build --preset "$preset" "$@"; } \
