@@ -107,6 +107,10 @@ def sha256_of(path: Path) -> Optional[str]:
     return digest.hexdigest()
 
 
+def is_intact(artifact: Path) -> bool:
+    return sha256_of(artifact) == artifact.stem
+
+
 def _entry(path: Path) -> Optional[tuple[str, str]]:
     """(hash, report) of an entry; None if it is missing or damaged."""
     try:
@@ -127,7 +131,7 @@ def get(key: str, compile_to: Callable[[str], str]) -> tuple[Path, str]:
     entry = _entry(root / f"{key}.json")
     if entry:
         artifact = root / f"{entry[0]}.so"
-        if sha256_of(artifact) == entry[0]:
+        if is_intact(artifact):
             return artifact, entry[1]
     try:
         scratch = Path(tempfile.mkdtemp(prefix=".new-", dir=root))

@@ -100,7 +100,16 @@ def compile(module: Module, target: str = "cpu", *,
             parts["topology"] = Path(topology).read_text(encoding="utf-8")
         except (OSError, ValueError) as error:
             raise ArgumentError(f"topology: {error}") from None
-    artifact, report = _cache.get(_cache.key_of(parts), compile_to)
+    key = _cache.key_of(parts)
+    for _ in range(2):
+        artifact, report = _cache.get(key, compile_to)
+        try:
+            return _load(artifact, device, report)
+        except Error:
+            # Damaged between the check and the loading: made anew.
+            if _cache.is_intact(artifact):
+                raise
+    artifact, report = _cache.get(key, compile_to)
     return _load(artifact, device, report)
 
 

@@ -304,6 +304,24 @@ print("done")
 """
 
 
+def test_damaged_after_it_was_checked(cache_folder, monkeypatch):
+    """As another process may, between the check of an entry and its use."""
+    real, calls = _cache.get, []
+
+    def get(key, compile_to):
+        artifact, report = real(key, compile_to)
+        calls.append(artifact)
+        if len(calls) == 1:
+            artifact.write_bytes(artifact.read_bytes()[:-7])
+        return artifact, report
+
+    monkeypatch.setattr(_cache, "get", get)
+    module = small({"muon": {"steps": 3}})
+    assert run(muon_mlir.compile(module)) == run(
+        muon_mlir.compile(module, cache=False))
+    assert len(calls) == 2
+
+
 def test_processes_at_once(cache_folder):
     """They make the same entries while those are damaged all the time."""
     workers = [subprocess.Popen([sys.executable, "-c", WORKER], text=True,
