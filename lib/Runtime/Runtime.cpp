@@ -9,6 +9,7 @@
 #include "muon-mlir/Runtime/Runtime.h"
 
 #include "CpuThreads.h"
+#include "NcclLibrary.h"
 #include "Step.h"
 #include "Text.h"
 
@@ -330,6 +331,35 @@ MuonStatus muonCommunicatorCreateMpi(MuonCommunicator **communicator) {
       return nullArgument("communicator");
     std::unique_ptr<Communicator> made;
     if (Error error = makeMpiCommunicator(made))
+      return error;
+    auto handle = std::make_unique<MuonCommunicator>();
+    handle->communicator = std::move(made);
+    *communicator = handle.release();
+    return Error::success();
+  });
+}
+
+MuonStatus muonCommunicatorCreateNccl(const MuonNcclOptions *options,
+                                      MuonCommunicator **communicator) {
+  return guarded([&] {
+    if (!options)
+      return nullArgument("options");
+    if (!communicator)
+      return nullArgument("communicator");
+    if (options->size != sizeof(MuonNcclOptions))
+      return Error(MUON_ERROR_INVALID_ARGUMENT,
+                   "size of the options is " + std::to_string(options->size) +
+                       ", expected " + std::to_string(sizeof(MuonNcclOptions)));
+    if (!options->control)
+      return nullArgument("options->control");
+    std::shared_ptr<const nccl::Library> library;
+    if (Error error = nccl::Library::load(
+            options->library ? options->library : "", library))
+      return error;
+    std::unique_ptr<Communicator> made;
+    if (Error error = makeNcclCommunicator(std::move(library),
+                                           options->control->communicator,
+                                           options->communicator, made))
       return error;
     auto handle = std::make_unique<MuonCommunicator>();
     handle->communicator = std::move(made);

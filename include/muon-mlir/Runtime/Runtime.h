@@ -319,6 +319,32 @@ muonCommunicatorCreateThreads(int32_t ranks, MuonCommunicator **communicators);
 MUON_RUNTIME_API MuonStatus
 muonCommunicatorCreateMpi(MuonCommunicator **communicator);
 
+/* How the ranks of muonCommunicatorCreateNccl find NCCL and each other. All
+ * zeros but `size` is a good beginning. */
+typedef struct MuonNcclOptions {
+  size_t size; /* sizeof(MuonNcclOptions) */
+  /* Name or path of the library; null for what MUON_NCCL_LIBRARY names, or else
+   * libnccl.so.2. */
+  const char *library;
+  /* An ncclComm_t of these ranks, in this order, which stays the caller's and
+   * lives longer than what is made here; null to make one. With one that is
+   * blocking a time-out cannot end a call of NCCL, and after an error the caller
+   * has to abort his. */
+  void *communicator;
+  /* Any other communicator of the same ranks. NCCL moves the data of steps; what
+   * ranks have to tell each other besides, such as that one has failed, goes
+   * through this one, which is not used for anything else any more, but may be
+   * destroyed. */
+  MuonCommunicator *control;
+} MuonNcclOptions;
+
+/* This rank, with data moved by NCCL from GPU to GPU, on the stream of the step:
+ * for steps that run on device 'cuda', each rank on a GPU of its own. NCCL is
+ * loaded now, and set up by the first run of a step, which all ranks begin at
+ * the same time. docs/ranks.md. */
+MUON_RUNTIME_API MuonStatus muonCommunicatorCreateNccl(
+    const MuonNcclOptions *options, MuonCommunicator **communicator);
+
 /* -1 for null. */
 MUON_RUNTIME_API int32_t
 muonCommunicatorRank(const MuonCommunicator *communicator);

@@ -333,17 +333,21 @@ FAKE_NCCL_API Result ncclGroupEnd() {
   bool hangs = false;
   record(lastRank, "ncclGroupEnd");
   Result injected = inject("ncclGroupEnd", lastRank, later, hangs);
-  for (auto &[comm, calls] : group.calls) {
+  std::vector<Comm> comms;
+  for (auto &entry : group.calls)
+    comms.push_back(entry.first);
+  for (Comm comm : comms)
     comm->isHung |= hangs;
-    if (later)
-      comm->async = later;
-  }
   if (injected) {
     group.depth = 0;
     group.calls.clear();
     return injected;
   }
-  return end();
+  const Result result = end();
+  for (Comm comm : comms)
+    if (later)
+      (void)comm->fail(later, "as it was told to");
+  return result;
 }
 
 //===----------------------------------------------------------------------===//

@@ -29,6 +29,10 @@ protected:
     Error error = nccl::Library::load(FAKE_NCCL, library);
     ASSERT_FALSE(error) << error.message();
   }
+  void TearDown() override { EXPECT_EQ(numAlive(), 0); }
+
+  /// Communicators of NCCL that this test has made and not ended.
+  int numAlive() const { return fakeNcclAlive() - aliveBefore; }
   void reset(const std::string &options) {
     ASSERT_TRUE(fakeNcclReset(options.c_str()));
   }
@@ -55,6 +59,9 @@ protected:
   }
 
   std::shared_ptr<const nccl::Library> library;
+
+private:
+  const int aliveBefore = fakeNcclAlive();
 };
 
 } // namespace muon::test
