@@ -12,7 +12,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "../TestGpuRanks.h"
+#include "TestGpuRanks.h"
 #include "FakeCuda.h"
 #include "NcclTest.h"
 
