@@ -175,6 +175,16 @@ Error Engine::exchange(const std::string &mine, std::vector<std::string> &all) {
   return exchangeByCollectives(*this, traffic, mine, all);
 }
 
+Error Engine::checkStopped() {
+  Call call(*this);
+  if (failure)
+    return failure;
+  bool moved = false;
+  if (Error error = poll(moved))
+    return fail(error);
+  return Error::success();
+}
+
 Error Engine::wait(Operation &operation) {
   if (failure)
     return failure;

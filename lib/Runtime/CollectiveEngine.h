@@ -36,6 +36,7 @@ public:
               std::unique_ptr<Transfer> &transfer) override;
   Error exchange(const std::string &mine,
                  std::vector<std::string> &all) override;
+  Error checkStopped() override;
   /// Takes effect at once, or, where the link may not be used by this thread
   /// or is in use, in the call that is under way or the next one.
   void abort(const std::string &reason) override;

@@ -15,6 +15,15 @@ using namespace muon;
 Transfer::~Transfer() = default;
 Communicator::~Communicator() = default;
 
+Error Communicator::prepare(Device &, const std::vector<Collective> &) {
+  return Error::success();
+}
+
+Error Communicator::beginRun(Device &, void *, bool &isDirect) {
+  isDirect = false;
+  return Error::success();
+}
+
 Traffic muon::getTraffic(const Collective &collective) {
   Traffic traffic;
   traffic.collectives = 1;

@@ -18,11 +18,18 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 namespace muon {
+
+class Device;
+
+namespace nccl {
+struct Library;
+} // namespace nccl
 
 /// What all ranks of a group do together, as rank number group[place] sees it.
 /// docs/artifact.md defines the kinds and what their segments mean.
@@ -56,6 +63,8 @@ struct Collective {
 struct CollectiveBuffers {
   std::vector<const void *> send;
   std::vector<void *> receive;
+  /// The tensors they are of, for messages; may be empty.
+  std::function<std::string()> tensors;
 };
 
 /// Payload that a rank sent to, and received from, other ranks.
@@ -97,6 +106,23 @@ public:
   virtual Error exchange(const std::string &mine,
                          std::vector<std::string> &all) = 0;
 
+  /// An error if this or another rank has ended all: for who waits for
+  /// something else than a collective.
+  virtual Error checkStopped() { return Error::success(); }
+
+  /// Before the first run of a step, on all ranks: `collectives` are all that
+  /// it will start. Outlived by none of them.
+  virtual Error prepare(Device &device,
+                        const std::vector<Collective> &collectives);
+
+  /// Before each run, which is on `stream` of the device. Sets `isDirect` if
+  /// buffers are to be in memory of the device, which is then read and written
+  /// in the order of the stream; otherwise they are in memory of the host.
+  virtual Error beginRun(Device &device, void *stream, bool &isDirect);
+
+  /// After a run that did not fail: waits for what it put on the stream.
+  virtual Error finishRun() { return Error::success(); }
+
   /// Ends what other ranks wait for, with `reason`; nothing can be started
   /// after that. From any thread.
   virtual void abort(const std::string &reason) = 0;
@@ -122,6 +148,14 @@ Error makeThreadCommunicators(
 /// libmuon_mpi.so beside the runtime, which is loaded now. Initializes MPI if
 /// nobody did.
 Error makeMpiCommunicator(std::unique_ptr<Communicator> &communicator);
+
+/// Ranks of `control`, whose data NCCL moves from GPU to GPU. `control` is for
+/// what the ranks have to tell each other besides: who they are, what they
+/// were compiled by, and that one has failed. `given` is an ncclComm_t of the
+/// same ranks, in the same order, which stays the caller's; null to make one.
+Error makeNcclCommunicator(std::shared_ptr<const nccl::Library> library,
+                           std::shared_ptr<Communicator> control, void *given,
+                           std::unique_ptr<Communicator> &communicator);
 
 } // namespace muon
 

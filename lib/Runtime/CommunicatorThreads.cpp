@@ -139,6 +139,12 @@ public:
                  std::vector<std::string> &all) override {
     return exchangeByCollectives(*this, traffic, mine, all);
   }
+  Error checkStopped() override {
+    if (!hub->isStopped)
+      return Error::success();
+    std::unique_lock<std::mutex> lock(hub->mutex);
+    return hub->failure(lock, self);
+  }
   void abort(const std::string &reason) override {
     std::unique_lock<std::mutex> lock(hub->mutex);
     hub->stop(lock, self, reason);

@@ -134,6 +134,11 @@ public:
                  void *stream) override;
   Error clear(void *device, uint64_t bytes, void *stream) override;
   Error synchronize(void *stream) override;
+  Error isIdle(void *stream, bool &isIdle) override;
+  Error inContext(const std::function<Error()> &body) override {
+    ContextScope scope(driver, gpu->context);
+    return scope.error() ? scope.error() : body();
+  }
   Error checkStream(void *stream) const override;
 
 private:
@@ -333,6 +338,15 @@ Error CudaDevice::synchronize(void *stream) {
   if (scope.error())
     return scope.error();
   return MUON_CUDA_CALL(driver, streamSynchronize, static_cast<Stream>(stream));
+}
+
+Error CudaDevice::isIdle(void *stream, bool &isIdle) {
+  ContextScope scope(driver, gpu->context);
+  if (scope.error())
+    return scope.error();
+  const Result result = driver.streamQuery(static_cast<Stream>(stream));
+  isIdle = result != NotReady;
+  return isIdle ? driver.check(result, "cuStreamQuery") : Error::success();
 }
 
 Error CudaDevice::checkStream(void *streamHandle) const {

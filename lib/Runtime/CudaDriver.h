@@ -55,6 +55,7 @@ enum Result : int {
   InvalidHandle = 400,
   IllegalState = 401,
   NotFound = 500,
+  NotReady = 600,
   IllegalAddress = 700,
   LaunchOutOfResources = 701,
   LaunchTimeout = 702,
@@ -156,6 +157,7 @@ inline Stream perThreadStream() { return reinterpret_cast<Stream>(2); }
   FUNCTION(streamCreate, cuStreamCreate, 2000, (Stream *, unsigned))           \
   FUNCTION(streamDestroy, cuStreamDestroy_v2, 4000, (Stream))                  \
   FUNCTION(streamSynchronize, cuStreamSynchronize, 2000, (Stream))             \
+  FUNCTION(streamQuery, cuStreamQuery, 2000, (Stream))                         \
   FUNCTION(streamWaitEvent, cuStreamWaitEvent, 3020,                           \
            (Stream, Event, unsigned))                                          \
   FUNCTION(streamGetCtx, cuStreamGetCtx, 9020, (Stream, Context *))            \

@@ -29,6 +29,13 @@ Error Device::downloadUndefined(void *host, const void *device, uint64_t bytes,
   return download(host, device, bytes, stream);
 }
 
+Error Device::isIdle(void *stream, bool &isIdle) {
+  isIdle = true;
+  return synchronize(stream);
+}
+
+Error Device::inContext(const std::function<Error()> &body) { return body(); }
+
 Error Program::counters(std::string &) const {
   return Error(MUON_ERROR_UNSUPPORTED, "only device 'sim' counts");
 }

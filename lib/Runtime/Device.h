@@ -21,6 +21,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -132,6 +133,11 @@ public:
   virtual Error clear(void *device, uint64_t bytes, void *stream) = 0;
   /// Waits for all that was put on the stream.
   virtual Error synchronize(void *stream) = 0;
+  /// Whether all of that has ended, without waiting where that is possible.
+  virtual Error isIdle(void *stream, bool &isIdle);
+  /// Calls `body` such that libraries which use the device find it: on a GPU,
+  /// with its context current.
+  virtual Error inContext(const std::function<Error()> &body);
 
   /// Whether `stream` can be used to run steps.
   virtual Error checkStream(void *stream) const = 0;

@@ -62,6 +62,10 @@ Error Step::create(std::shared_ptr<const Artifact> artifact,
         ok = static_cast<char *>(result->locals.data) + local.byteOffset;
     result->collectives = std::make_unique<StepCollectives>(
         *self.manifest.distribution, *self.device, ok);
+    result->collectives->setTensorNames(
+        [step = result.get()](const void *address) {
+          return step->tensorAt(address);
+        });
   }
 
   for (size_t i = 0; i < self.scalars.size(); ++i) {
@@ -74,6 +78,16 @@ Error Step::create(std::shared_ptr<const Artifact> artifact,
   }
   step = std::move(result);
   return Error::success();
+}
+
+std::string Step::tensorAt(const void *address) const {
+  auto at = reinterpret_cast<uintptr_t>(address);
+  for (size_t i = 0; i < bound.size(); ++i) {
+    auto begin = reinterpret_cast<uintptr_t>(bound[i]);
+    if (begin && at >= begin && at - begin < artifact->tensors[i].bytes)
+      return described(artifact->tensors[i]);
+  }
+  return std::string();
 }
 
 void Step::setLocal(const Local &local, const void *value, size_t bytes) {

@@ -50,6 +50,8 @@ private:
   Error runHere(void *stream, MuonResult *result);
   Error waitHere(MuonResult *result);
   Error checkReady() const;
+  /// The bound tensor that an address is in, for messages; empty if it is none.
+  std::string tensorAt(const void *address) const;
   Error checkOverlap() const;
   Error prepare();
   Error uploadArguments(void *stream);

@@ -11,6 +11,7 @@
 #include "Text.h"
 
 #include <new>
+#include <set>
 
 using namespace muon;
 
@@ -65,10 +66,15 @@ Error StepCollectives::begin(void *runStream) {
   stream = runStream;
   traffic.reset();
   failure.reset();
-  if (!plansAgree)
+  if (!plansAgree) {
     if (Error error = comparePlans(distribution, *communicator))
       return error;
+    if (Error error = communicator->prepare(device, distribution.collectives))
+      return error;
+  }
   plansAgree = true;
+  if (Error error = communicator->beginRun(device, stream, isDirect))
+    return error;
   before = communicator->getTraffic();
   return Error::success();
 }
@@ -88,6 +94,8 @@ Error StepCollectives::finish(Error result) {
   // came later.
   if (failure)
     result = *failure;
+  if (!result)
+    result = communicator->finishRun();
   if (result)
     abort(result);
   for (auto &entry : active)
@@ -171,6 +179,39 @@ Error StepCollectives::expand(const Collective &collective,
   return Error::success();
 }
 
+std::string StepCollectives::tensorsOf(const CollectiveBuffers &buffers) const {
+  std::vector<std::string> names;
+  std::set<std::string> seen;
+  for (size_t i = 0; i < buffers.send.size(); ++i)
+    for (const void *address :
+         {buffers.send[i], static_cast<const void *>(buffers.receive[i])}) {
+      std::string name =
+          address && tensorNames ? tensorNames(address) : std::string();
+      if (!name.empty() && seen.insert(name).second)
+        names.push_back(std::move(name));
+    }
+  return listed(names);
+}
+
+/// Found here, and not by a collective that has begun on all ranks.
+Error StepCollectives::checkAddresses(const Collective &collective,
+                                      const CollectiveBuffers &buffers) const {
+  for (size_t i = 0; i < collective.segments.size(); ++i) {
+    const uint64_t bytes = segmentBytes(collective, i);
+    for (bool isSent : {true, false}) {
+      const void *address = isSent ? buffers.send[i] : buffers.receive[i];
+      if (!bytes || !address)
+        continue;
+      if (Error error = device.checkAddress(address, bytes))
+        return Error(error.status(), described(collective) +
+                                         (isSent ? ": sent" : ": received") +
+                                         " segment " + std::to_string(i) +
+                                         ": " + error.message());
+    }
+  }
+  return Error::success();
+}
+
 /// Kernels leave before their first store while the step is not known to be
 /// taken, and the collectives run all the same: all ranks do alike, and what is
 /// received is not looked at.
@@ -237,8 +278,16 @@ void StepCollectives::start(int32_t index, void *const *buffers) {
                       "the step starts " + described(*collective) +
                           " again before it has waited for it"));
   Error error = expand(*collective, buffers, it->second);
-  if (!error && !device.usesHostMemory())
-    error = stage(*collective, it->second);
+  if (!error) {
+    // Of the addresses on the device, which staging replaces.
+    it->second.buffers.tensors = [this, buffers = it->second.buffers] {
+      return tensorsOf(buffers);
+    };
+    if (isDirect)
+      error = checkAddresses(*collective, it->second.buffers);
+    else if (!device.usesHostMemory())
+      error = stage(*collective, it->second);
+  }
   if (!error)
     error = communicator->start(*collective, it->second.buffers,
                                 it->second.transfer);
@@ -260,7 +309,7 @@ void StepCollectives::wait(int32_t index) {
                                                 described(*collective) +
                                                 ", which it did not start"));
   Error error = it->second.transfer->wait();
-  if (!error && !device.usesHostMemory())
+  if (!error && !isDirect && !device.usesHostMemory())
     error = store(*collective, it->second);
   active.erase(it);
   if (error)

@@ -13,6 +13,7 @@
 #include "Device.h"
 #include "Manifest.h"
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -42,6 +43,11 @@ public:
   /// other ranks stop if this one has failed.
   Error finish(Error result);
 
+  /// Says which tensor an address of a buffer is of, for messages; empty if it
+  /// is of none.
+  using TensorNames = std::function<std::string(const void *)>;
+  void setTensorNames(TensorNames value) { tensorNames = std::move(value); }
+
   /// Ends the run of the other ranks.
   void abort(const Error &error);
 
@@ -64,6 +70,9 @@ private:
   void wait(int32_t index);
   Error expand(const Collective &collective, void *const *buffers,
                Active &active) const;
+  Error checkAddresses(const Collective &collective,
+                       const CollectiveBuffers &buffers) const;
+  std::string tensorsOf(const CollectiveBuffers &buffers) const;
   Error stage(const Collective &collective, Active &active) const;
   Error download(void *host, const void *address, uint64_t bytes) const;
   Error store(const Collective &collective, Active &active) const;
@@ -74,6 +83,9 @@ private:
   void *stream = nullptr;
   std::shared_ptr<Communicator> communicator;
   bool plansAgree = false;
+  /// Whether the communicator reads and writes memory of the device itself.
+  bool isDirect = false;
+  TensorNames tensorNames;
   std::map<int32_t, Active> active;
   std::optional<Error> failure;
   Traffic before;

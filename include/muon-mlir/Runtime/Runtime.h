@@ -319,6 +319,50 @@ muonCommunicatorCreateThreads(int32_t ranks, MuonCommunicator **communicators);
 MUON_RUNTIME_API MuonStatus
 muonCommunicatorCreateMpi(MuonCommunicator **communicator);
 
+/* What a launcher of processes says about this one, in its environment. */
+typedef struct MuonLaunch {
+  const char *launcher; /* "torchrun", "mpirun", "srun"; null for none */
+  int32_t rank, ranks;
+  int32_t local_rank; /* on this machine; 0 if it does not say */
+} MuonLaunch;
+
+/* An error if it says a part of what it has to. */
+MUON_RUNTIME_API MuonStatus muonFindLaunch(MuonLaunch *launch);
+
+/* How the ranks of muonCommunicatorCreateNccl find NCCL and each other. All
+ * zeros but `size` is a good beginning. */
+typedef struct MuonNcclOptions {
+  size_t size; /* sizeof(MuonNcclOptions) */
+  /* Name or path of the library; null for what MUON_NCCL_LIBRARY names, or else
+   * libnccl.so.2. */
+  const char *library;
+  /* An ncclComm_t of these ranks, in this order, which stays the caller's and
+   * lives longer than what is made here; null to make one. With one that is
+   * blocking a time-out cannot end a call of NCCL, and after an error the caller
+   * has to abort his. */
+  void *communicator;
+  /* Any other communicator of the same ranks. NCCL moves the data of steps; what
+   * ranks have to tell each other besides, such as that one has failed, goes
+   * through this one, which is not used for anything else any more, but may be
+   * destroyed. Null to meet the other processes as docs/cluster.md says, by what
+   * follows and by the environment. */
+  MuonCommunicator *control;
+  /* A file that rank 0 writes and the others read; null for none. */
+  const char *rendezvous;
+  /* Which rank of how many this is, for a rendezvous file; ranks = 0 for what
+   * muonFindLaunch says. */
+  int32_t rank, ranks;
+  /* Seconds for the others to come; 0 for 600. */
+  double timeout;
+} MuonNcclOptions;
+
+/* This rank, with data moved by NCCL from GPU to GPU, on the stream of the step:
+ * for steps that run on device 'cuda', each rank on a GPU of its own. NCCL is
+ * loaded now, and set up by the first run of a step, which all ranks begin at
+ * the same time. docs/cluster.md. */
+MUON_RUNTIME_API MuonStatus muonCommunicatorCreateNccl(
+    const MuonNcclOptions *options, MuonCommunicator **communicator);
+
 /* -1 for null. */
 MUON_RUNTIME_API int32_t
 muonCommunicatorRank(const MuonCommunicator *communicator);

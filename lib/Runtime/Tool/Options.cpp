@@ -43,7 +43,10 @@ several ranks, described in docs/ranks.md; "{rank}" in the name of a file, also
 in that of the step, stands for the number of the rank:
   --ranks N             run N ranks as threads of this process
   --communicator NAME   threads, or mpi to be one of the processes that mpirun
-                        started; found out by default
+                        started; found out by default. nccl to move data by
+                        NCCL, as a process that torchrun, mpirun or srun started
+  --rendezvous FILE     meet by a file that rank 0 writes; nccl
+  --rank N              which of --ranks this process is; with --rendezvous
   --params-ranks N      weights are in the files of N ranks, whatever their parts
   --state-ranks N       likewise the state
   --timeout SECONDS     how long to wait for other ranks; default 600, 0 for ever
@@ -53,7 +56,9 @@ other:
   --device NAME         cpu, the default; cuda for steps compiled for a GPU; sim
                         for the same on a simulated one, where
                         "sim:KEY=VALUE,..." sets seed=N, races=on|off,
-                        threads=N, undefined=arithmetic|effects
+                        threads=N, undefined=arithmetic|effects;
+                        "{local_rank}" stands for the number of the rank among
+                        those of this machine
   --threads N           threads for matrix products on the CPU
   --repeat N            take N steps with the same gradients
   --help, --version
@@ -66,10 +71,10 @@ static bool parseNumber(const std::string &text, double &value) {
   return code == std::errc() && rest == end && std::isfinite(value);
 }
 
-static bool parseCount(const std::string &text, int64_t &value) {
+static bool parseCount(const std::string &text, int64_t least, int64_t &value) {
   const char *end = text.data() + text.size();
   auto [rest, code] = std::from_chars(text.data(), end, value);
-  return code == std::errc() && rest == end && value >= 1;
+  return code == std::errc() && rest == end && value >= least;
 }
 
 namespace {
@@ -93,7 +98,7 @@ private:
   bool setFlag(bool &flag);
   bool setText(std::optional<std::string> &text);
   bool setNumber(std::optional<double> &number);
-  bool setCount(std::optional<int64_t> &count, int64_t most);
+  bool setCount(std::optional<int64_t> &count, int64_t most, int64_t least = 1);
   bool setScalar(MuonRole role);
 
   const std::vector<std::string> &arguments;
@@ -175,6 +180,10 @@ bool OptionParser::parseOption(const std::string &argument) {
     return setCount(options.repeat, INT64_MAX);
   if (name == "--ranks")
     return setCount(options.ranks, 4096);
+  if (name == "--rank")
+    return setCount(options.rank, 4095, /*least=*/0);
+  if (name == "--rendezvous")
+    return setText(options.rendezvous);
   if (name == "--params-ranks")
     return setCount(options.paramsRanks, 65536);
   if (name == "--state-ranks")
@@ -183,9 +192,9 @@ bool OptionParser::parseOption(const std::string &argument) {
     if (!setText(options.communicator))
       return false;
     return *options.communicator == "threads" ||
-           *options.communicator == "mpi" ||
+           *options.communicator == "mpi" || *options.communicator == "nccl" ||
            fail("--communicator: " + quote(*options.communicator) +
-                " is not 'threads' or 'mpi'");
+                " is not 'threads', 'mpi' or 'nccl'");
   }
   if (name == "--traffic")
     return setFlag(options.traffic);
@@ -244,15 +253,16 @@ bool OptionParser::setNumber(std::optional<double> &number) {
   return true;
 }
 
-bool OptionParser::setCount(std::optional<int64_t> &count, int64_t most) {
+bool OptionParser::setCount(std::optional<int64_t> &count, int64_t most,
+                            int64_t least) {
   if (count)
     return fail(name + " is given twice");
   int64_t number = 0;
   if (!takeValue())
     return false;
-  if (!parseCount(*value, number) || number > most)
-    return fail(name + ": " + quote(*value) + " is not an integer from 1 to " +
-                std::to_string(most));
+  if (!parseCount(*value, least, number) || number > most)
+    return fail(name + ": " + quote(*value) + " is not an integer from " +
+                std::to_string(least) + " to " + std::to_string(most));
   count = number;
   return true;
 }

@@ -36,7 +36,8 @@ struct RunOptions {
   std::optional<double> rtol, atol;
   std::optional<int64_t> threads, repeat;
   /// Ranks of this run, and of those that wrote the files.
-  std::optional<int64_t> ranks, paramsRanks, stateRanks;
+  std::optional<int64_t> ranks, rank, paramsRanks, stateRanks;
+  std::optional<std::string> rendezvous;
   std::optional<std::string> communicator;
   std::optional<double> timeout;
   bool initState = false;

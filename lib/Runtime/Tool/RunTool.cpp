@@ -40,6 +40,8 @@ private:
     return false;
   }
   bool decideRanks();
+  bool decideNcclRanks();
+  MuonCommunicator *makeProcess();
   bool prepare(MuonCommunicator *communicator, std::string &error);
   bool runThreads();
   bool runProcess();
@@ -47,8 +49,10 @@ private:
 
   const RunOptions &options;
   std::ostream &out;
-  bool isMpi = false;
-  int32_t ranks = 1;
+  bool isMpi = false, isNccl = false;
+  /// One rank for each process, instead of threads.
+  bool isProcess = false;
+  int32_t ranks = 1, localRank = 0;
 };
 
 } // namespace
@@ -65,12 +69,39 @@ static std::optional<int32_t> mpirunNumber(const char *name) {
   return number;
 }
 
+/// By processes, if something says which this is; by threads otherwise.
+bool Run::decideNcclRanks() {
+  isNccl = true;
+  MuonLaunch launch = {};
+  if (muonFindLaunch(&launch) != MUON_OK)
+    return fail(muonLastError());
+  isProcess = launch.launcher || options.rendezvous;
+  localRank = launch.local_rank;
+  ranks = int32_t(options.ranks.value_or(isProcess ? launch.ranks : 1));
+  if (options.rank && (!options.rendezvous || !options.ranks))
+    return fail("--rank needs --ranks and --rendezvous");
+  if (options.rank && *options.rank >= *options.ranks)
+    return fail("--rank is " + std::to_string(*options.rank) +
+                ", and --ranks " + std::to_string(*options.ranks));
+  if (options.rank || !launch.launcher || ranks == launch.ranks)
+    return true;
+  return fail("--ranks is " + std::to_string(ranks) + ", but " +
+              launch.launcher + " started " + std::to_string(launch.ranks) +
+              " processes; leave out --ranks");
+}
+
 bool Run::decideRanks() {
+  const bool wantsNccl = options.communicator == "nccl";
+  if (!wantsNccl && (options.rendezvous || options.rank))
+    return fail("--rendezvous and --rank need --communicator=nccl");
+  if (wantsNccl)
+    return decideNcclRanks();
   const int32_t started = mpirunNumber("OMPI_COMM_WORLD_SIZE").value_or(1);
   if (options.communicator)
     isMpi = *options.communicator == "mpi";
   else
     isMpi = started > 1;
+  isProcess = isMpi;
   ranks = int32_t(options.ranks.value_or(isMpi ? started : 1));
   // Whether that is all processes is known when MPI runs.
   if (!isMpi || started == 1 || ranks == started)
@@ -92,7 +123,7 @@ bool Run::run() {
     error = runRank(RankOfRun(), out);
     return error.empty() || fail(error);
   }
-  return isMpi ? runProcess() : runThreads();
+  return isProcess ? runProcess() : runThreads();
 }
 
 bool Run::prepare(MuonCommunicator *communicator, std::string &error) {
@@ -122,12 +153,40 @@ std::string Run::runRank(const RankOfRun &rank,
   return error;
 }
 
-bool Run::runProcess() {
+/// Null if it fails.
+MuonCommunicator *Run::makeProcess() {
   MuonCommunicator *made = nullptr;
-  if (muonCommunicatorCreateMpi(&made) != MUON_OK)
-    return fail(muonLastError());
+  MuonStatus status = MUON_OK;
+  if (isNccl) {
+    MuonNcclOptions how = {};
+    how.size = sizeof(how);
+    how.rendezvous = options.rendezvous ? options.rendezvous->c_str() : nullptr;
+    if (options.rank) {
+      how.rank = int32_t(*options.rank);
+      how.ranks = ranks;
+    }
+    how.timeout = options.timeout.value_or(0);
+    status = muonCommunicatorCreateNccl(&how, &made);
+  } else {
+    status = muonCommunicatorCreateMpi(&made);
+  }
+  if (status != MUON_OK)
+    fail(muonLastError());
+  return made;
+}
+
+bool Run::runProcess() {
+  std::string invalid;
+  if (isNccl && !checkOptions(options, ranks, invalid))
+    return fail(invalid);
+  MuonCommunicator *made = makeProcess();
+  if (!made)
+    return false;
   OwnedCommunicator communicator(made);
   RankOfRun rank{muonCommunicatorRank(made), muonCommunicatorSize(made), made};
+  MuonLaunch launch = {};
+  if (muonFindLaunch(&launch) == MUON_OK)
+    rank.localRank = launch.local_rank;
   std::string error;
   if (options.ranks && *options.ranks != rank.ranks)
     error = "--ranks is " + std::to_string(*options.ranks) + ", but MPI has " +
@@ -151,6 +210,14 @@ bool Run::runThreads() {
     return fail(muonLastError());
   for (size_t i = 0; i < made.size(); ++i)
     communicators[i].reset(made[i]);
+  for (size_t i = 0; isNccl && i < made.size(); ++i) {
+    MuonNcclOptions how = {};
+    how.size = sizeof(how);
+    how.control = made[i];
+    if (muonCommunicatorCreateNccl(&how, &made[i]) != MUON_OK)
+      return fail(muonLastError());
+    communicators[i].reset(made[i]);
+  }
   for (MuonCommunicator *communicator : made)
     if (!prepare(communicator, error))
       return fail(error);
@@ -166,11 +233,16 @@ bool Run::runThreads() {
   for (size_t i = 0; i < made.size(); ++i) {
     try {
       threads.emplace_back([&, i] {
-        messages[i] = runRank({int32_t(i), ranks, made[i]}, outputs[i]);
+        messages[i] =
+            runRank({int32_t(i), ranks, made[i], int32_t(i)}, outputs[i]);
+        // The last step is over. Ranks of NCCL leave together.
+        if (isNccl)
+          communicators[i].reset();
       });
     } catch (const std::system_error &e) {
       messages[i] = std::string("cannot start a thread: ") + e.what();
-      muonCommunicatorAbort(made[i], messages[i].c_str());
+      for (size_t j = i; j < made.size(); ++j)
+        muonCommunicatorAbort(made[j], messages[i].c_str());
       break;
     }
   }

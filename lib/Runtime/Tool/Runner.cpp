@@ -104,7 +104,11 @@ bool muon::checkOptions(const RunOptions &options, int32_t ranks,
   return true;
 }
 
-static RunOptions optionsOfRank(RunOptions options, int32_t rank) {
+static RunOptions optionsOfRank(RunOptions options, const RankOfRun &of) {
+  const int32_t rank = of.rank;
+  const std::string place = "{local_rank}";
+  for (size_t at; (at = options.device.find(place)) != std::string::npos;)
+    options.device.replace(at, place.size(), std::to_string(of.localRank));
   options.artifact = pathOfRank(options.artifact, rank);
   for (auto path : {&RunOptions::params, &RunOptions::grads, &RunOptions::state,
                     &RunOptions::outParams, &RunOptions::outState,
@@ -116,7 +120,7 @@ static RunOptions optionsOfRank(RunOptions options, int32_t rank) {
 
 Runner::Runner(const RunOptions &options, const RankOfRun &rank,
                std::ostream &out)
-    : given(options), options(optionsOfRank(options, rank.rank)), rank(rank),
+    : given(options), options(optionsOfRank(options, rank)), rank(rank),
       out(out) {}
 
 /// Outputs may replace the inputs they update, if these are of this rank alone,

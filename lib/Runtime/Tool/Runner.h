@@ -36,6 +36,8 @@ struct RankOfRun {
   int32_t rank = 0, ranks = 1;
   /// May be null if there is one rank.
   MuonCommunicator *communicator = nullptr;
+  /// On this machine.
+  int32_t localRank = 0;
 
   /// What lines for people begin with.
   std::string prefix() const {

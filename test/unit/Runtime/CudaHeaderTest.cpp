@@ -94,6 +94,7 @@ TEST(CudaHeaderTest, Functions) {
   SAME(streamCreate, cuStreamCreate);
   SAME(streamDestroy, cuStreamDestroy);
   SAME(streamSynchronize, cuStreamSynchronize);
+  SAME(streamQuery, cuStreamQuery);
   SAME(streamWaitEvent, cuStreamWaitEvent);
   SAME(streamGetCtx, cuStreamGetCtx);
   SAME(streamIsCapturing, cuStreamIsCapturing);
@@ -108,7 +109,7 @@ TEST(CudaHeaderTest, Functions) {
   SAME(eventSynchronize, cuEventSynchronize);
   SAME(eventDestroy, cuEventDestroy);
 
-  constexpr int checked = 47;
+  constexpr int checked = 48;
   int inTable = 0;
 #define COUNT(name, symbol, version, parameters) ++inTable;
   MUON_CUDA_FUNCTIONS(COUNT)
@@ -135,6 +136,7 @@ TEST(CudaHeaderTest, Numbers) {
   NUMBER(InvalidHandle, CUDA_ERROR_INVALID_HANDLE);
   NUMBER(IllegalState, CUDA_ERROR_ILLEGAL_STATE);
   NUMBER(NotFound, CUDA_ERROR_NOT_FOUND);
+  NUMBER(NotReady, CUDA_ERROR_NOT_READY);
   NUMBER(IllegalAddress, CUDA_ERROR_ILLEGAL_ADDRESS);
   NUMBER(LaunchOutOfResources, CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES);
   NUMBER(LaunchTimeout, CUDA_ERROR_LAUNCH_TIMEOUT);

@@ -613,8 +613,17 @@ TEST_F(RankToolTest, Options) {
                 {step, "--ranks=2", "--params", p, "--grads", g,
                  "--state-ranks=4", "--stats"});
   expectRefused("--ranks: '0' is not an integer", {step, "--ranks=0"});
-  expectRefused("--communicator: 'tcp' is not 'threads' or 'mpi'",
+  expectRefused("--communicator: 'tcp' is not 'threads', 'mpi' or 'nccl'",
                 {step, "--communicator=tcp"});
+  expectRefused("--rank: '-1' is not an integer from 0 to 4095",
+                {step, "--rank=-1"});
+  expectRefused("--rendezvous and --rank need --communicator=nccl",
+                {step, "--rendezvous", file("meet")});
+  expectRefused("--rank needs --ranks and --rendezvous",
+                {step, "--communicator=nccl", "--rank=0"});
+  expectRefused("--rank is 2, and --ranks 2",
+                {step, "--communicator=nccl", "--rank=2", "--ranks=2",
+                 "--rendezvous", file("meet")});
   expectRefused("--timeout: '-1' is not a finite number",
                 {step, "--timeout=-1"});
   expectRefused("--timeout: timeout is 1e+12 seconds",

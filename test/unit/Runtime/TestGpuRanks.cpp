@@ -18,7 +18,7 @@ std::function<int(int)> onRank1(RankMark mark) {
 }
 
 GpuRanks::GpuRanks(int count, const std::function<std::string(int)> &device,
-                   const std::function<int(int)> &mark)
+                   const std::function<int(int)> &mark, const Wrap &wrap)
     : ranks(size_t(count)), layout(rankLayout(count)),
       gradients(size_t(count)) {
   std::vector<MuonCommunicator *> communicators(size_t(count), nullptr);
@@ -26,6 +26,10 @@ GpuRanks::GpuRanks(int count, const std::function<std::string(int)> &device,
       << muonLastError();
   for (size_t r = 0; r < ranks.size(); ++r) {
     ranks[r].communicator = communicators[r];
+    if (wrap) {
+      ranks[r].communicator = wrap(communicators[r]);
+      muonCommunicatorDestroy(communicators[r]);
+    }
     make(r, device(int(r)), mark(int(r)));
   }
 }
@@ -36,8 +40,14 @@ GpuRanks::~GpuRanks() {
     for (void *memory : {rank.w, rank.gradient, rank.count})
       muonDeviceFree(rank.artifact, memory);
     muonArtifactRelease(rank.artifact);
-    muonCommunicatorDestroy(rank.communicator);
   }
+  // The last of a step leave together.
+  std::vector<std::thread> threads;
+  for (Rank &rank : ranks)
+    threads.emplace_back(
+        [&rank] { muonCommunicatorDestroy(rank.communicator); });
+  for (std::thread &thread : threads)
+    thread.join();
 }
 
 void *GpuRanks::allocate(Rank &rank, const void *from, uint64_t bytes) {

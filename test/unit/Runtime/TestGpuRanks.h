@@ -44,11 +44,15 @@ public:
     MuonTraffic traffic = {};
   };
 
+  /// Makes of a communicator another one, if not what it is given.
+  using Wrap = std::function<MuonCommunicator *(MuonCommunicator *)>;
+
   /// `device` is called with the number of each rank, and so is `mark`, which
   /// says 0 where nothing goes wrong.
   GpuRanks(
       int count, const std::function<std::string(int)> &device,
-      const std::function<int(int)> &mark = [](int) { return 0; });
+      const std::function<int(int)> &mark = [](int) { return 0; },
+      const Wrap &wrap = nullptr);
   ~GpuRanks();
   GpuRanks(const GpuRanks &) = delete;
   GpuRanks &operator=(const GpuRanks &) = delete;

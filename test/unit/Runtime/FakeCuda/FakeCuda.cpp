@@ -776,6 +776,27 @@ FAKE_CUDA_API Result cuStreamSynchronize(Stream handle) {
   return context->failure;
 }
 
+/// What is asked about ends, but only for the next question.
+FAKE_CUDA_API Result cuStreamQuery(Stream handle) {
+  CURRENT_STREAM;
+  if (stream->capture != CaptureNone) {
+    machine->invalidate(stream);
+    return StreamCaptureUnsupported;
+  }
+  // The default stream waits for those that wait for it.
+  bool isDone = true;
+  for (Stream other : machine->streamsOf(context)) {
+    const bool isAskedFor =
+        other == stream ||
+        (stream == context->legacy.get() && other->isBlocking);
+    if (!isAskedFor || !other->last || other->last->isDone)
+      continue;
+    isDone = false;
+    machine->complete(other->last);
+  }
+  return context->failure ? context->failure : isDone ? Success : NotReady;
+}
+
 FAKE_CUDA_API Result cuStreamGetCtx(Stream handle, Context *found) {
   LOCK;
   if (Result result = initialized())

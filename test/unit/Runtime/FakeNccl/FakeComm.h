@@ -1,0 +1,146 @@
+//===- FakeComm.h - The state behind the fake NCCL --------------*- C++ -*-===//
+//
+// Part of the muon-mlir Project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef MUON_MLIR_TEST_UNIT_RUNTIME_FAKENCCL_FAKECOMM_H
+#define MUON_MLIR_TEST_UNIT_RUNTIME_FAKENCCL_FAKECOMM_H
+
+#include "FakeRegion.h"
+#include "NcclLibrary.h"
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace muon::fakenccl {
+
+using nccl::DataType;
+using nccl::ReduceOp;
+using nccl::Result;
+
+struct Fault {
+  std::string name, what;
+  int count = 0, rank = -1;
+};
+
+struct Options {
+  int version = 22105;
+  std::string log, directory = "/dev/shm", driver;
+  bool isOneGpu = false;
+  std::vector<Fault> faults;
+
+  bool parse(const std::string &text);
+};
+
+/// What the process has; options are read when it is first asked for.
+const Options &getOptions();
+void record(int rank, const std::string &line);
+
+/// What is to happen at this call of `name`. Success for nothing; `async` is
+/// set to what comes later.
+Result inject(const char *name, int rank, Result &async, bool &hangs);
+
+/// Memory that buffers are in. False if it cannot be accessed.
+bool readMemory(void *stream, const void *from, void *to, size_t bytes);
+bool writeMemory(void *stream, void *to, const void *from, size_t bytes);
+
+enum class Kind : uint32_t {
+  AllReduce,
+  ReduceScatter,
+  AllGather,
+  Reduce,
+  Broadcast,
+  Send,
+  Receive,
+  Split
+};
+
+/// One call that moves data.
+struct Call {
+  Kind kind = Kind::AllReduce;
+  const void *send = nullptr;
+  void *receive = nullptr;
+  uint64_t count = 0;
+  DataType type = nccl::Float32;
+  ReduceOp op = nccl::Sum;
+  /// Root or peer.
+  int root = 0;
+  void *stream = nullptr;
+
+  int color = 0, key = 0;
+  nccl::Comm *child = nullptr;
+
+  /// Of this rank, and what came from each.
+  std::string mine = {};
+  std::vector<std::string> received = {};
+};
+
+/// What ranks tell each other before the data of a call.
+struct Header {
+  uint32_t kind, type, op, root;
+  uint64_t count, payload;
+};
+
+} // namespace muon::fakenccl
+
+namespace muon::nccl {
+
+/// A communicator. Calls may overlap with an abort alone.
+struct ncclComm {
+  using Call = muon::fakenccl::Call;
+  using Result = muon::fakenccl::Result;
+
+  ~ncclComm() { region.unlink(); }
+  bool open(const std::string &name, int rank, int ranks, int worldRank,
+            bool isBlocking);
+  Result start(std::vector<Call> calls);
+  /// Moves what can be moved.
+  Result progress();
+  /// Until all has moved, if the communicator is blocking.
+  Result settle();
+  Result fail(Result result, const std::string &why);
+  /// This rank will use it no more.
+  void finalize() {
+    isFinalizing = true;
+    region.finalize();
+  }
+
+  std::string name, lastError;
+  int rank = 0, ranks = 1, worldRank = 0;
+  bool isBlocking = false, isReady = false, isHung = false;
+  bool isFinalizing = false;
+  Result async = muon::nccl::Success;
+  uint32_t numSplits = 0;
+  std::recursive_mutex mutex;
+
+private:
+  struct Expected {
+    size_t call;
+    bool hasHeader = false;
+  };
+
+  std::string payloadTo(const Call &call, int other) const;
+  size_t payloadFrom(const Call &call, int other) const;
+  bool talksTo(const Call &call, int other) const;
+  bool hearsFrom(const Call &call, int other) const;
+  Result finish();
+  Result finish(Call &call);
+  Result reduce(Call &call, size_t begin, size_t count);
+
+  muon::fakenccl::Region region;
+  std::vector<Call> calls;
+  bool isMoving = false, hasMoved = false;
+  std::vector<std::string> outbox, inbox;
+  std::vector<size_t> sent;
+  /// Of each rank, in order.
+  std::vector<std::vector<Expected>> expected;
+};
+
+} // namespace muon::nccl
+
+#endif // MUON_MLIR_TEST_UNIT_RUNTIME_FAKENCCL_FAKECOMM_H
