@@ -15,7 +15,7 @@ bool muon::oneDnnHasF32() { return false; }
 bool muon::oneDnnHasBf16() { return false; }
 
 bool muon::oneDnnProduct(OneDnnType, int64_t, int64_t, int64_t, const Operand &,
-                         const Operand &, float *, int64_t) {
+                         const Operand &, bool, float *, int64_t) {
   return false;
 }
 
@@ -44,6 +44,9 @@ using Descriptor =
 using Attributes =
     std::unique_ptr<dnnl_primitive_attr,
                     Deleter<dnnl_primitive_attr, dnnl_primitive_attr_destroy>>;
+using Operations =
+    std::unique_ptr<dnnl_post_ops,
+                    Deleter<dnnl_post_ops, dnnl_post_ops_destroy>>;
 using Primitive =
     std::unique_ptr<dnnl_primitive,
                     Deleter<dnnl_primitive, dnnl_primitive_destroy>>;
@@ -90,7 +93,7 @@ struct Code {
 };
 
 /// All that the code depends on.
-using Shape = std::array<int64_t, 9>;
+using Shape = std::array<int64_t, 10>;
 
 } // namespace
 
@@ -117,7 +120,8 @@ static bool describe(dnnl_memory_desc_t &desc, int64_t rows, int64_t columns,
 /// Null if oneDNN refuses.
 static std::unique_ptr<Code> makeCode(OneDnnType operandType, int64_t m,
                                       int64_t n, int64_t k, const Operand &a,
-                                      const Operand &b, int64_t stride) {
+                                      const Operand &b, bool accumulates,
+                                      int64_t stride) {
   dnnl_data_type_t type =
       operandType == OneDnnType::BF16 ? dnnl_bf16 : dnnl_f32;
   auto code = std::make_unique<Code>();
@@ -137,6 +141,16 @@ static std::unique_ptr<Code> makeCode(OneDnnType operandType, int64_t m,
   if (dnnl_primitive_attr_set_scratchpad_mode(
           rawAttributes, dnnl_scratchpad_mode_user) != dnnl_success)
     return nullptr;
+  dnnl_post_ops_t rawOperations = nullptr;
+  if (accumulates) {
+    if (dnnl_post_ops_create(&rawOperations) != dnnl_success)
+      return nullptr;
+    Operations operations(rawOperations);
+    if (dnnl_post_ops_append_sum(rawOperations, 1.0f) != dnnl_success ||
+        dnnl_primitive_attr_set_post_ops(rawAttributes, rawOperations) !=
+            dnnl_success)
+      return nullptr;
+  }
   dnnl_primitive_desc_t rawDescriptor = nullptr;
   if (dnnl_primitive_desc_create(&rawDescriptor, &product, rawAttributes,
                                  engine(), nullptr) != dnnl_success)
@@ -155,21 +169,22 @@ static std::unique_ptr<Code> makeCode(OneDnnType operandType, int64_t m,
 static std::shared_ptr<const Code> findCode(OneDnnType type, int64_t m,
                                             int64_t n, int64_t k,
                                             const Operand &a, const Operand &b,
-                                            int64_t stride) {
+                                            bool accumulates, int64_t stride) {
   // Enough for any step; a process that meets more shapes starts anew.
   constexpr size_t limit = 4096;
   static std::mutex mutex;
   static std::map<Shape, std::shared_ptr<const Code>> cache;
   Shape shape = {
-      int64_t(type),  m,     n, k, a.stride, a.isTransposed, b.stride,
-      b.isTransposed, stride};
+      int64_t(type),  m,           n,     k, a.stride, a.isTransposed, b.stride,
+      b.isTransposed, accumulates, stride};
   std::lock_guard<std::mutex> lock(mutex);
   auto it = cache.find(shape);
   if (it != cache.end())
     return it->second;
   if (cache.size() >= limit)
     cache.clear();
-  return cache.emplace(shape, makeCode(type, m, n, k, a, b, stride))
+  return cache
+      .emplace(shape, makeCode(type, m, n, k, a, b, accumulates, stride))
       .first->second;
 }
 
@@ -191,10 +206,11 @@ bool muon::oneDnnHasF32() { return hasIsa(dnnl_cpu_isa_avx512_core); }
 bool muon::oneDnnHasBf16() { return hasIsa(dnnl_cpu_isa_avx512_core_bf16); }
 
 bool muon::oneDnnProduct(OneDnnType type, int64_t m, int64_t n, int64_t k,
-                         const Operand &a, const Operand &b, float *out,
-                         int64_t stride) {
+                         const Operand &a, const Operand &b, bool accumulates,
+                         float *out, int64_t stride) {
   OneThreadOfOpenMP setting;
-  std::shared_ptr<const Code> code = findCode(type, m, n, k, a, b, stride);
+  std::shared_ptr<const Code> code =
+      findCode(type, m, n, k, a, b, accumulates, stride);
   dnnl_stream_t rawStream = nullptr;
   if (!code || dnnl_stream_create(&rawStream, engine(),
                                   dnnl_stream_default_flags) != dnnl_success)

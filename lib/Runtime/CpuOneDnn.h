@@ -38,12 +38,12 @@ bool oneDnnHasBf16();
 /// Storage of the operands of oneDnnProduct.
 enum class OneDnnType { F32, BF16 };
 
-/// out (m×n, rows `stride` apart) ← a·b for a (m×k) and b (k×n), with sums in
-/// f32, on the calling thread alone. False, and out is not written, if oneDNN
-/// has no code for it.
+/// out (m×n, rows `stride` apart) ← a·b for a (m×k) and b (k×n), plus what is
+/// in out if it `accumulates`, with sums in f32, on the calling thread alone.
+/// False, and out is not written, if oneDNN has no code for it.
 bool oneDnnProduct(OneDnnType type, int64_t m, int64_t n, int64_t k,
-                   const Operand &a, const Operand &b, float *out,
-                   int64_t stride);
+                   const Operand &a, const Operand &b, bool accumulates,
+                   float *out, int64_t stride);
 
 } // namespace muon
 

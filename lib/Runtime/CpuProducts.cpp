@@ -54,6 +54,7 @@ static constexpr int64_t kTileDepth = 1024;
 /// Edges of the tiles that a thread multiplies by oneDNN, of a result that is
 /// large enough. The sums of one fit into a second-level cache.
 static constexpr int64_t kThreadTileRows = 256, kThreadTileColumns = 512;
+static constexpr int64_t kThreadTileDepth = 512;
 
 /// Work of fewer elements, or multiplications, is not worth waking threads up.
 static constexpr int64_t kParallelElements = 1 << 16;
@@ -211,13 +212,19 @@ static void multiply(MuonProductType type, int64_t m, int64_t n, int64_t k,
 }
 
 /// The same by oneDNN, on this thread alone. BLAS is for what it refuses.
+///
+/// Long sums are sums of shorter ones, as BLAS's are: a single one has an error
+/// that grows with its length.
 static void multiplyOnThread(MuonProductType type, int64_t m, int64_t n,
                              int64_t k, const Operand &a, const Operand &b,
                              float *out, int64_t stride) {
   OneDnnType oneDnnType =
       type == MUON_BF16 ? OneDnnType::BF16 : OneDnnType::F32;
-  if (!oneDnnProduct(oneDnnType, m, n, k, a, b, out, stride))
-    multiply(type, m, n, k, a, b, out, stride);
+  for (int64_t begin = 0; begin < k; begin += kThreadTileDepth)
+    if (!oneDnnProduct(oneDnnType, m, n, std::min(kThreadTileDepth, k - begin),
+                       part(a, 0, begin, type), part(b, begin, 0, type),
+                       begin != 0, out, stride))
+      return multiply(type, m, n, k, a, b, out, stride);
 }
 
 //===----------------------------------------------------------------------===//

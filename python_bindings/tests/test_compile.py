@@ -312,7 +312,7 @@ def test_damaged_after_it_was_checked(cache_folder, monkeypatch):
         artifact, report = real(key, compile_to)
         calls.append(artifact)
         if len(calls) == 1:
-            artifact.write_bytes(artifact.read_bytes()[:-7])
+            artifact.write_bytes(artifact.read_bytes()[:999])
         return artifact, report
 
     monkeypatch.setattr(_cache, "get", get)

@@ -65,7 +65,7 @@ class Devices(GpuTestCase):
         out.write_bytes(b"precious")
         command = [*Artifact.command(
             artifact, self.params, gradients_for(artifact.plan, self.params, 1),
-            None, SCALARS), "--device", device, "--out-params", out, *extra]
+            None, SCALARS, ["--device", device]), "--out-params", out, *extra]
         with mock.patch.dict(os.environ, MUON_FAKE_CUDA=machine):
             done = call("muon-run", *command, check=False)
         if done.returncode:
@@ -256,7 +256,8 @@ class Stats(ctypes.Structure):
         "retains", "contexts", "streams", "events", "modules", "graphs",
         "graphExecs", "allocations", "hostAllocations", "bytes", "captures",
         "instantiations", "graphLaunches", "launches", "executed",
-        "moduleLoads", "uploads", "syncs", "leaked", "undefinedBytes")]
+        "moduleLoads", "uploads", "syncs", "leaked", "undefinedBytes",
+        "onDefaultStream")]
 
 
 class Interface(GpuTestCase):

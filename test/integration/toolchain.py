@@ -157,8 +157,12 @@ class Artifact:
                                   self._step, self.default_compute)
 
     def command(self, params: Tensors, grads: Tensors,
-                state: Optional[Tensors], scalars: Mapping) -> list:
-        """Arguments of muon-run, after writing its input files."""
+                state: Optional[Tensors], scalars: Mapping,
+                device: Optional[Sequence[str]] = None) -> list:
+        """Arguments of muon-run, after writing its input files.
+
+        `device` stands in for the options that are this artifact's own.
+        """
         files = {"params": params, "grads": grads, "state": state}
         arguments: list = [self.library]
         for role, tensors in files.items():
@@ -168,7 +172,8 @@ class Artifact:
             path = self.folder / f"{role}.safetensors"
             safetensors_io.save(path, tensors)
             arguments += [f"--{role}", path]
-        return [*arguments, *scalar_arguments(scalars), *self.device]
+        return [*arguments, *scalar_arguments(scalars),
+                *(self.device if device is None else device)]
 
     def run(self, params: Tensors, grads: Tensors, state: Optional[Tensors],
             scalars: Mapping, extra: Sequence[str] = ()) -> Outputs:

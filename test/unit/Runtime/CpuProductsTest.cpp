@@ -901,10 +901,10 @@ TEST(OneDnn, ProductOfParts) {
           Matrices out(MUON_F32, 1, m, n + 4);
           int before = cpuThreads();
           setCpuThreads(threads);
-          hasOneDnn = oneDnnProduct(OneDnnType::F32, m, n, k,
-                                    {a.data(), a.columns, isLeftTransposed},
-                                    {b.data(), b.columns, isRightTransposed},
-                                    static_cast<float *>(out.data()), n + 4);
+          hasOneDnn = oneDnnProduct(
+              OneDnnType::F32, m, n, k, {a.data(), a.columns, isLeftTransposed},
+              {b.data(), b.columns, isRightTransposed}, false,
+              static_cast<float *>(out.data()), n + 4);
           setCpuThreads(before);
           if (!hasOneDnn)
             GTEST_SKIP() << "built without oneDNN";
