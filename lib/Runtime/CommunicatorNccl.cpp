@@ -19,7 +19,7 @@ using namespace muon::nccl;
 using namespace muon::collective;
 
 /// For what may need other ranks that are gone: the end of communicators.
-static constexpr std::chrono::seconds kLongestEnd(5);
+static constexpr std::chrono::seconds kLongestEnd(3);
 
 class Nccl::Handle final : public Transfer {
 public:

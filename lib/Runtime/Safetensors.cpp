@@ -800,19 +800,74 @@ std::optional<StagedFile> StagedFile::writeText(const std::string &path,
   }
 }
 
+/// The file is complete under its name by now; a directory that cannot be
+/// flushed only weakens what a power failure leaves.
+static void flushDirectoryOf(const std::string &path) {
+  Descriptor directory(
+      ::open(directoryOf(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (directory.fd >= 0)
+    (void)::fsync(directory.fd);
+}
+
 bool StagedFile::commit(std::string &error) {
   if (::rename(temporary.c_str(), path.c_str()) != 0) {
     error = path + ": cannot replace: " + systemError();
     return false;
   }
   temporary.clear();
-  // The file is complete under its name by now; a directory that cannot be
-  // flushed only weakens what a power failure leaves.
-  Descriptor directory(
-      ::open(directoryOf(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (directory.fd >= 0)
-    (void)::fsync(directory.fd);
+  flushDirectoryOf(path);
   return true;
+}
+
+bool StagedFile::exchange(std::string &error) {
+  struct stat status;
+  if (::lstat(path.c_str(), &status) != 0 && errno == ENOENT)
+    return commit(error);
+  // Names of anything can be exchanged.
+  if (!S_ISREG(status.st_mode)) {
+    error = path + ": cannot replace: not a regular file";
+    return false;
+  }
+  auto fail = [&] {
+    error = path + ": cannot replace: " + systemError();
+    return false;
+  };
+  if (::renameat2(AT_FDCWD, temporary.c_str(), AT_FDCWD, path.c_str(),
+                  RENAME_EXCHANGE) != 0) {
+    if (errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP)
+      return fail();
+    // File systems that cannot: a second name for the old file, or, without
+    // links too, another one, with a moment in which there is no file.
+    const std::string old = temporary + ".old";
+    const bool isLinked = ::link(path.c_str(), old.c_str()) == 0;
+    if (!isLinked && ::rename(path.c_str(), old.c_str()) != 0)
+      return fail();
+    if (::rename(temporary.c_str(), path.c_str()) != 0) {
+      (void)fail();
+      if (isLinked)
+        ::unlink(old.c_str());
+      else
+        (void)::rename(old.c_str(), path.c_str());
+      return false;
+    }
+    temporary = old;
+  }
+  flushDirectoryOf(path);
+  return true;
+}
+
+bool StagedFile::revert(std::string &error) {
+  const bool isReverted = temporary.empty()
+                              ? ::unlink(path.c_str()) == 0
+                              : ::rename(temporary.c_str(), path.c_str()) == 0;
+  if (!isReverted) {
+    error = path + ": cannot put back what was there before: " + systemError();
+    if (!temporary.empty())
+      error += "; it is in " + temporary;
+  }
+  temporary.clear();
+  flushDirectoryOf(path);
+  return isReverted;
 }
 
 bool muon::writeSafetensors(const std::string &path,

@@ -149,10 +149,7 @@ class Nccl(StepTestCase):
         self.check("three axes")
 
     def test_simulated_gpus(self):
-        for name in ("own", "two axes"):
-            with self.subTest(name):
-                self.log.unlink(missing_ok=True)
-                self.check(name, "sim")
+        self.check("two axes", "sim")
 
     @unittest.skipUnless(has_mpirun(), "mpirun is not installed")
     def test_processes_of_mpi(self):

@@ -170,6 +170,14 @@ public:
   /// destination is as it was.
   bool commit(std::string &error);
 
+  /// Likewise, but what was there before is kept under the temporary name until
+  /// this object ends, or revert() puts it back. Atomic where the file system
+  /// can exchange names.
+  bool exchange(std::string &error);
+  /// Only after exchange(). On failure the error says where the old file is,
+  /// which is then left there.
+  bool revert(std::string &error);
+
 private:
   /// One after the other.
   using Parts = std::vector<std::pair<const void *, uint64_t>>;

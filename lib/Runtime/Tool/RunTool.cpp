@@ -12,9 +12,13 @@
 #include "Runner.h"
 
 #include <charconv>
+#include <chrono>
+#include <condition_variable>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
+#include <mutex>
 #include <new>
 #include <ostream>
 #include <sstream>
@@ -24,6 +28,42 @@
 using namespace muon;
 
 namespace {
+
+/// Ends the process, for what cannot be told to stop waiting: the beginning and
+/// the end of MPI, which all processes have to come to.
+class Watchdog {
+public:
+  /// No limit for 0.
+  Watchdog(double seconds, std::string message) {
+    if (seconds <= 0)
+      return;
+    thread = std::thread([this, seconds, message = std::move(message)] {
+      std::unique_lock<std::mutex> lock(mutex);
+      if (over.wait_for(lock, std::chrono::duration<double>(seconds),
+                        [&] { return isOver; }))
+        return;
+      std::fprintf(stderr, "muon-run: error: %s within %g s\n", message.c_str(),
+                   seconds);
+      std::_Exit(1);
+    });
+  }
+  ~Watchdog() {
+    if (!thread.joinable())
+      return;
+    {
+      std::lock_guard<std::mutex> lock(mutex);
+      isOver = true;
+    }
+    over.notify_one();
+    thread.join();
+  }
+
+private:
+  std::mutex mutex;
+  std::condition_variable over;
+  bool isOver = false;
+  std::thread thread;
+};
 
 class Run {
 public:
@@ -56,6 +96,9 @@ private:
 };
 
 } // namespace
+
+/// Seconds that what knows a time-out itself has to say so.
+static constexpr double kMargin = 10;
 
 /// A number that mpirun tells its processes; nullopt if it did not start this.
 static std::optional<int32_t> mpirunNumber(const char *name) {
@@ -157,6 +200,9 @@ std::string Run::runRank(const RankOfRun &rank,
 MuonCommunicator *Run::makeProcess() {
   MuonCommunicator *made = nullptr;
   MuonStatus status = MUON_OK;
+  const double timeout = options.timeout.value_or(600);
+  const Watchdog watchdog(timeout > 0 ? timeout + kMargin : 0,
+                          "the ranks did not all start");
   if (isNccl) {
     MuonNcclOptions how = {};
     how.size = sizeof(how);
@@ -188,11 +234,19 @@ bool Run::runProcess() {
   if (muonFindLaunch(&launch) == MUON_OK)
     rank.localRank = launch.local_rank;
   std::string error;
+  // From the end of the run on; MPI ends with the process. Never destroyed.
+  auto watchEnd = [&] {
+    const double timeout = options.timeout.value_or(600);
+    if (mpirunNumber("OMPI_COMM_WORLD_RANK"))
+      (void)new Watchdog(timeout > 0 ? timeout + kMargin : 0,
+                         rank.prefix() + "the ranks did not all end");
+  };
   if (options.ranks && *options.ranks != rank.ranks)
     error = "--ranks is " + std::to_string(*options.ranks) + ", but MPI has " +
             std::to_string(rank.ranks);
   else if (checkOptions(options, rank.ranks, error) && prepare(made, error))
     error = runRank(rank, out);
+  watchEnd();
   if (error.empty())
     return true;
   // Other processes may have found nothing wrong, and wait for this one.

@@ -342,21 +342,27 @@ bool Runner::writeResult() {
     if (!stagedCounters)
       return false;
   }
-  // All ranks write, or none.
-  if (rank.ranks > 1 && !check(muonCommunicatorBarrier(rank.communicator)))
+  // All ranks have their files, and all put them in place, or none.
+  auto meet = [&] {
+    return rank.ranks == 1 || check(muonCommunicatorBarrier(rank.communicator));
+  };
+  if (!meet())
     return false;
-  std::string written;
-  for (auto [staged, path] : {std::pair(&stagedParams, &options.outParams),
-                              std::pair(&stagedState, &options.outState),
-                              std::pair(&stagedCounters, &options.counters)}) {
-    if (!*staged)
+  std::vector<StagedFile *> replaced;
+  bool isReplaced = true;
+  for (auto *staged : {&stagedParams, &stagedState, &stagedCounters}) {
+    if (!*staged || !isReplaced)
       continue;
-    if (!(*staged)->commit(error)) {
-      if (!written.empty())
-        error += " (" + written + " was written already)";
-      return false;
-    }
-    written += (written.empty() ? "" : ", ") + **path;
+    isReplaced = (*staged)->exchange(error);
+    if (isReplaced)
+      replaced.push_back(&**staged);
   }
-  return true;
+  if (isReplaced && meet())
+    return true;
+  for (StagedFile *file : replaced) {
+    std::string reason;
+    if (!file->revert(reason))
+      error += "; " + reason;
+  }
+  return false;
 }

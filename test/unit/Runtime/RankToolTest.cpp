@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "TestRanks.h"
+#include "TestRename.h"
 #include "muon-mlir/Runtime/RunTool.h"
 #include "muon-mlir/Runtime/Safetensors.h"
 
@@ -661,13 +662,58 @@ TEST_F(RankToolTest, OneRankFailsAllStop) {
                          HasSubstr("rank 1 stopped all ranks")));
 }
 
+// All ranks have their files, and one cannot put the second of its two in
+// place.
+TEST_F(RankToolTest, OneRankCannotReplaceNobodyDoes) {
+  make(3);
+  for (int r = 0; r < 3; ++r) {
+    const std::string number = std::to_string(r);
+    writeFile(file("op" + number), "old weights " + number);
+    if (r != 2)
+      writeFile(file("os" + number), "old state " + number);
+  }
+  const std::vector<std::string> arguments = {file("3step{rank}.so"),
+                                              "--ranks=3",
+                                              "--lr=1",
+                                              "--params",
+                                              file("p"),
+                                              "--grads",
+                                              file("3g{rank}"),
+                                              "--init-state",
+                                              "--out-params",
+                                              file("op{rank}"),
+                                              "--out-state",
+                                              file("os{rank}")};
+  const size_t before = directory.size();
+  test::cannotBecome = file("os1");
+  EXPECT_EQ(run(arguments), 1);
+  test::cannotBecome.clear();
+  EXPECT_THAT(err, AllOf(HasSubstr("rank 1: " + file("os1") +
+                                   ": cannot replace: Read-only file system"),
+                         HasSubstr("rank 0: rank 1 stopped all ranks"),
+                         HasSubstr("rank 2: rank 1 stopped all ranks")));
+  for (int r = 0; r < 3; ++r) {
+    const std::string number = std::to_string(r);
+    EXPECT_EQ(readFile(file("op" + number)), "old weights " + number);
+    if (r != 2)
+      EXPECT_EQ(readFile(file("os" + number)), "old state " + number);
+  }
+  EXPECT_FALSE(std::filesystem::exists(file("os2")));
+  EXPECT_EQ(directory.size(), before);
+  EXPECT_EQ(run(arguments), 0) << err;
+  EXPECT_NE(readFile(file("op0")), "old weights 0");
+  // The state of rank 2 has come.
+  EXPECT_EQ(directory.size(), before + 1);
+}
+
 #ifdef MUON_MPIRUN
 namespace {
 
 class RankToolMpiTest : public RankToolTest {
 protected:
   int mpirun(int processes, const std::vector<std::string> &more) {
-    // Open MPI itself leaks; what muon-run does is checked for leaks by threads.
+    // Open MPI itself leaks; what muon-run does is checked for leaks by
+    // threads.
     std::string command = "ASAN_OPTIONS=detect_leaks=0 " +
                           std::string(MUON_MPIRUN) +
                           " --allow-run-as-root --oversubscribe -n " +

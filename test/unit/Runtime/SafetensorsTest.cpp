@@ -9,6 +9,7 @@
 #include "muon-mlir/Runtime/Safetensors.h"
 
 #include "TestArtifact.h"
+#include "TestRename.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -481,6 +482,69 @@ TEST_F(SafetensorsTest, CommitFailureKeepsDestination) {
   staged.reset();
   EXPECT_TRUE(std::filesystem::is_directory(path + "/sub"));
   EXPECT_EQ(directory.size(), 1u);
+}
+
+TEST_F(SafetensorsTest, ExchangeIsForLaterToDecide) {
+  auto exchanged = [&] {
+    auto staged = StagedFile::writeText(path, "new", error);
+    EXPECT_TRUE(staged && staged->exchange(error)) << error;
+    EXPECT_EQ(readFile(path), "new");
+    return staged;
+  };
+  // Of a file that was not there, and of one that was; with exchanged names,
+  // and where the file system cannot.
+  for (bool canExchange : {true, false}) {
+    test::refusesExchange = !canExchange;
+    EXPECT_TRUE(exchanged()->revert(error)) << error;
+    EXPECT_EQ(directory.size(), 0u);
+    writeFile(path, "old");
+    EXPECT_TRUE(exchanged()->revert(error)) << error;
+    EXPECT_EQ(readFile(path), "old");
+    EXPECT_EQ(directory.size(), 1u);
+    exchanged().reset();
+    EXPECT_EQ(readFile(path), "new");
+    EXPECT_EQ(directory.size(), 1u);
+    std::filesystem::remove(path);
+  }
+  test::refusesExchange = false;
+
+  // What cannot be put back is said to be where it is.
+  writeFile(path, "old");
+  {
+    auto staged = exchanged();
+    test::cannotBecome = path;
+    EXPECT_FALSE(staged->revert(error));
+    test::cannotBecome.clear();
+    EXPECT_THAT(error, HasSubstr("cannot put back what was there before: "
+                                 "Read-only file system; it is in "));
+    const std::string old = error.substr(error.rfind(' ') + 1);
+    EXPECT_EQ(readFile(old), "old");
+  }
+  EXPECT_EQ(directory.size(), 2u);
+}
+
+TEST_F(SafetensorsTest, ExchangeThatFails) {
+  writeFile(path, "old");
+  for (bool canExchange : {true, false}) {
+    test::refusesExchange = !canExchange;
+    auto staged = StagedFile::writeText(path, "new", error);
+    ASSERT_TRUE(staged.has_value()) << error;
+    test::cannotBecome = path;
+    EXPECT_FALSE(staged->exchange(error));
+    test::cannotBecome.clear();
+    EXPECT_THAT(error, HasSubstr("cannot replace: Read-only file system"));
+    EXPECT_EQ(readFile(path), "old");
+    staged.reset();
+    EXPECT_EQ(directory.size(), 1u);
+  }
+  test::refusesExchange = false;
+  auto staged = StagedFile::writeText(path, "new", error);
+  std::filesystem::remove(path);
+  std::filesystem::create_directories(path + "/sub");
+  EXPECT_FALSE(staged->exchange(error));
+  EXPECT_THAT(error, HasSubstr("cannot replace: not a regular file"));
+  staged.reset();
+  EXPECT_TRUE(std::filesystem::is_directory(path + "/sub"));
 }
 
 TEST(DTypeTest, NamesRoundTrip) {
