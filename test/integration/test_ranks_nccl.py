@@ -151,6 +151,15 @@ class Nccl(StepTestCase):
     def test_simulated_gpus(self):
         self.check("two axes", "sim")
 
+    def test_memory_of_gpus(self):
+        """By a stand-in for the CUDA driver: buffers are in its memory."""
+        driver = stand_in().with_name("libMuonFakeCuda.so")
+        os.environ["MUON_FAKE_NCCL"] += f",driver={driver}"
+        # Of a GPU that takes the PTX.
+        os.environ["MUON_FAKE_CUDA"] = "cc=86"
+        self.addCleanup(lambda: os.environ.pop("MUON_FAKE_CUDA"))
+        self.check("own", f"cuda:driver={driver}")
+
     @unittest.skipUnless(has_mpirun(), "mpirun is not installed")
     def test_processes_of_mpi(self):
         params, ranks, grads = self.prepared(*CASES["two axes"])

@@ -20,9 +20,7 @@ using nccl::InProgress;
 using nccl::ncclComm;
 using nccl::Success;
 
-namespace muon::fakenccl {
-std::atomic<int> alive{0};
-} // namespace muon::fakenccl
+std::atomic<int> fakenccl::alive{0};
 
 static size_t sizeOf(DataType type) {
   switch (type) {

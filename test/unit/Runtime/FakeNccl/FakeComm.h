@@ -12,6 +12,7 @@
 #include "FakeRegion.h"
 #include "NcclLibrary.h"
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -48,6 +49,9 @@ Result inject(const char *name, int rank, Result &async, bool &hangs);
 /// Memory that buffers are in. False if it cannot be accessed.
 bool readMemory(void *stream, const void *from, void *to, size_t bytes);
 bool writeMemory(void *stream, void *to, const void *from, size_t bytes);
+
+/// Communicators that were neither destroyed nor aborted.
+extern std::atomic<int> alive;
 
 enum class Kind : uint32_t {
   AllReduce,

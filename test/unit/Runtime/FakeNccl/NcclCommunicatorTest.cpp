@@ -274,15 +274,28 @@ TEST_F(NcclCommunicatorTest, EvenOnesAreOneCall) {
     }
     all.push_back(options);
   }
-  EXPECT_THAT(run(2,
-                  [&](Communicator &communicator) {
-                    return execute(communicator, all);
-                  }),
-              isWell());
+  auto onRank1 = [&](bool isContiguous) {
+    return run(2, [&](Communicator &communicator) {
+      std::vector<Trial::Options> mine = all;
+      for (Trial::Options &options : mine)
+        options.isContiguous = communicator.rank() == 0 || isContiguous;
+      return execute(communicator, mine);
+    });
+  };
+  EXPECT_THAT(onRank1(true), isWell());
   for (int rank : {0, 1})
     EXPECT_THAT(movesOf(rank),
                 ElementsAre(StartsWith("ncclReduceScatter count=8 "),
                             StartsWith("ncclAllReduce count=16 ")));
+  // What one rank has in pieces, all move in pieces.
+  reset("");
+  EXPECT_THAT(onRank1(false), isWell());
+  for (int rank : {0, 1})
+    EXPECT_THAT(movesOf(rank),
+                ElementsAre(StartsWith("ncclReduce count=8 "),
+                            StartsWith("ncclReduce count=8 "),
+                            StartsWith("ncclAllReduce count=8 "),
+                            StartsWith("ncclAllReduce count=8 ")));
 }
 
 TEST_F(NcclCommunicatorTest, CountsTraffic) {
