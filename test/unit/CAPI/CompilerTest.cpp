@@ -31,6 +31,13 @@
 
 using nlohmann::json;
 
+// LLVM poisons memory of allocators that its library, which is built without
+// AddressSanitizer, does not unpoison.
+extern "C" const char *__asan_default_options();
+extern "C" const char *__asan_default_options() {
+  return "allow_user_poisoning=0";
+}
+
 namespace {
 
 class CompilerTest : public testing::Test {
