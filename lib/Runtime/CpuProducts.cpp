@@ -213,15 +213,16 @@ static void multiply(MuonProductType type, int64_t m, int64_t n, int64_t k,
 
 /// The same by oneDNN, on this thread alone. BLAS is for what it refuses.
 ///
-/// Long sums are sums of shorter ones, as BLAS's are: a single one has an error
-/// that grows with its length.
+/// Long sums of f32 are sums of shorter ones, as BLAS's are: a single one has
+/// an error that grows with its length, though it is small beside that of bf16.
 static void multiplyOnThread(MuonProductType type, int64_t m, int64_t n,
                              int64_t k, const Operand &a, const Operand &b,
                              float *out, int64_t stride) {
   OneDnnType oneDnnType =
       type == MUON_BF16 ? OneDnnType::BF16 : OneDnnType::F32;
-  for (int64_t begin = 0; begin < k; begin += kThreadTileDepth)
-    if (!oneDnnProduct(oneDnnType, m, n, std::min(kThreadTileDepth, k - begin),
+  const int64_t depth = type == MUON_F32 ? kThreadTileDepth : k;
+  for (int64_t begin = 0; begin < k; begin += depth)
+    if (!oneDnnProduct(oneDnnType, m, n, std::min(depth, k - begin),
                        part(a, 0, begin, type), part(b, begin, 0, type),
                        begin != 0, out, stride))
       return multiply(type, m, n, k, a, b, out, stride);
