@@ -17,6 +17,7 @@
 #include "mlir/Parser/Parser.h"
 #include "muon-mlir/Tools/Support.h"
 #include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/MathExtras.h"
 #include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/raw_ostream.h"
@@ -260,11 +261,8 @@ static LogicalResult checkConversions(ModuleOp module) {
 }
 
 //===----------------------------------------------------------------------===//
-// Bytecode
+// Processes that read
 //===----------------------------------------------------------------------===//
-
-/// Exit codes of the process that decodes. Not 1, which is anybody's.
-constexpr int kDecoded = 0, kDiagnosed = 3, kUndelivered = 4;
 
 static void lowerLimit(__rlimit_resource resource, uint64_t value) {
   rlimit limit;
@@ -286,16 +284,74 @@ static uint64_t usedMemory() {
   return pages * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
 }
 
+/// Runs `body`, which writes to a file descriptor and returns an exit code, in
+/// a process of its own, and puts at most `maximum` + 65536 bytes of what it
+/// writes into `output`. Returns how the process ended, as waitpid gives it.
+static llvm::Expected<int> runApart(function_ref<int(int)> body,
+                                    uint64_t maximum, std::string &output) {
+  auto fail = [] {
+    return llvm::createStringError(
+        Twine("cannot start a process that reads: ") + std::strerror(errno));
+  };
+  int ends[2];
+  if (pipe(ends) != 0)
+    return fail();
+  pid_t child = fork();
+  if (child < 0) {
+    llvm::Error error = fail();
+    close(ends[0]);
+    close(ends[1]);
+    return std::move(error);
+  }
+  if (child == 0) {
+    close(ends[0]);
+    // Handlers of signals are the parent's.
+    for (int signal : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP,
+                       SIGPIPE, SIGXCPU, SIGALRM})
+      std::signal(signal, SIG_DFL);
+    lowerLimit(RLIMIT_CORE, 0);
+    _exit(body(ends[1]));
+  }
+  close(ends[1]);
+  std::vector<char> chunk(1 << 16);
+  for (;;) {
+    ssize_t size = read(ends[0], chunk.data(), chunk.size());
+    if (size < 0 && errno == EINTR)
+      continue;
+    if (size <= 0)
+      break;
+    output.append(chunk.data(), size);
+    if (output.size() > maximum)
+      break;
+  }
+  // The child's next write ends it, if there is one.
+  close(ends[0]);
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+    ;
+  return status;
+}
+
+/// How the reader ended that did not end by itself.
+static std::string describeEnd(int status) {
+  if (WIFSIGNALED(status))
+    return std::string("MLIR's reader ended by signal ") +
+           strsignal(WTERMSIG(status));
+  return "MLIR's reader ended with exit code " +
+         std::to_string(WEXITSTATUS(status));
+}
+
+//===----------------------------------------------------------------------===//
+// Bytecode
+//===----------------------------------------------------------------------===//
+
+/// Exit codes of the process that decodes. Not 1, which is anybody's.
+constexpr int kDecoded = 0, kDiagnosed = 3, kUndelivered = 4;
+
 /// The body of the process that decodes: writes the module as text, or the
 /// first error, to `output`.
-[[noreturn]] static void decode(llvm::SourceMgr &sourceMgr,
-                                MLIRContext &context, int output,
-                                const Limits &limits) {
-  // Handlers of signals are the parent's.
-  for (int signal : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGPIPE,
-                     SIGXCPU, SIGALRM})
-    std::signal(signal, SIG_DFL);
-  lowerLimit(RLIMIT_CORE, 0);
+static int decode(llvm::SourceMgr &sourceMgr, MLIRContext &context, int output,
+                  const Limits &limits) {
   lowerLimit(RLIMIT_CPU, limits.bytecodeSeconds);
   lowerLimit(RLIMIT_DATA, usedMemory() + limits.bytecodeMemory);
 
@@ -311,12 +367,12 @@ static uint64_t usedMemory() {
   if (!module) {
     os << message;
     os.flush();
-    _exit(kDiagnosed);
+    return kDiagnosed;
   }
   // It is not verified yet.
   module->print(os, OpPrintingFlags().enableDebugInfo().printGenericOpForm());
   os.flush();
-  _exit(os.has_error() ? kUndelivered : kDecoded);
+  return os.has_error() ? kUndelivered : kDecoded;
 }
 
 /// Returns the text of a file of bytecode, or null after a diagnostic.
@@ -329,71 +385,91 @@ decodeBytecode(llvm::SourceMgr &sourceMgr, MLIRContext &context,
     emitError(FileLineColLoc::get(&context, name, 1, 1)) << message;
     return nullptr;
   };
-  int ends[2];
-  if (pipe(ends) != 0)
-    return fail(Twine("cannot decode bytecode: ") + std::strerror(errno));
-  pid_t child = fork();
-  if (child < 0) {
-    close(ends[0]);
-    close(ends[1]);
-    return fail(Twine("cannot decode bytecode: ") + std::strerror(errno));
-  }
-  if (child == 0) {
-    close(ends[0]);
-    decode(sourceMgr, context, ends[1], limits);
-  }
-  close(ends[1]);
   std::string text;
-  std::vector<char> chunk(1 << 16);
-  bool tooLong = false;
-  for (;;) {
-    ssize_t size = read(ends[0], chunk.data(), chunk.size());
-    if (size < 0 && errno == EINTR)
-      continue;
-    if (size <= 0)
-      break;
-    text.append(chunk.data(), size);
-    if ((tooLong = text.size() > limits.inputBytes))
-      break;
-  }
-  // The child's next write ends it, if there is one.
-  close(ends[0]);
-  int status = 0;
-  while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-    ;
-  if (tooLong)
+  llvm::Expected<int> status = runApart(
+      [&](int output) { return decode(sourceMgr, context, output, limits); },
+      limits.inputBytes, text);
+  if (!status)
+    return fail(llvm::toString(status.takeError()));
+  if (text.size() > limits.inputBytes)
     return fail("expected bytecode of at most " + Twine(limits.inputBytes) +
                 " bytes of text, found more");
-  if (WIFEXITED(status) && WEXITSTATUS(status) == kDiagnosed)
+  if (WIFEXITED(*status) && WEXITSTATUS(*status) == kDiagnosed)
     return fail(text);
-  if (!WIFEXITED(status) || WEXITSTATUS(status) != kDecoded) {
-    std::string end =
-        WIFSIGNALED(status)
-            ? std::string("by signal ") + strsignal(WTERMSIG(status))
-            : "with exit code " + std::to_string(WEXITSTATUS(status));
-    return fail("malformed or too large bytecode: MLIR's reader ended " + end);
-  }
+  if (!WIFEXITED(*status) || WEXITSTATUS(*status) != kDecoded)
+    return fail("malformed or too large bytecode: " + describeEnd(*status));
   return llvm::MemoryBuffer::getMemBufferCopy(text, name);
+}
+
+//===----------------------------------------------------------------------===//
+// Text
+//===----------------------------------------------------------------------===//
+
+static OwningOpRef<ModuleOp> readText(const llvm::SourceMgr &text,
+                                      MLIRContext &context,
+                                      const Limits &limits) {
+  // Verifiers print and walk: not before it is known how much.
+  OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(
+      text, ParserConfig(&context, /*verifyAfterParse=*/false));
+  if (!module || failed(checkLimits(*module, limits)) ||
+      failed(checkConversions(*module)) || failed(verify(*module)))
+    return {};
+  return module;
+}
+
+bool mlir::muon::mayNameOtherDialects(StringRef text) {
+  auto isWord = [](char c) { return llvm::isAlnum(c) || c == '_' || c == '$'; };
+  for (size_t dot = 0; (dot = text.find('.', dot)) != StringRef::npos; ++dot) {
+    size_t begin = dot;
+    while (begin != 0 && isWord(text[begin - 1]))
+      --begin;
+    StringRef word = text.slice(begin, dot);
+    if (word.empty() || llvm::isDigit(word.front()) || word == "muon" ||
+        word == "muon_gpu" || word == "func" || word == "builtin")
+      continue;
+    char before = begin == 0 ? ' ' : text[begin - 1];
+    // Values, symbols, attributes, types and the rest of a longer name.
+    if (StringRef("%@#!^.").contains(before))
+      continue;
+    // A string is a name where an operation is in the generic form.
+    if (before == '"' &&
+        !text.substr(text.find('"', dot)).ltrim("\" \n\t").starts_with("("))
+      continue;
+    return true;
+  }
+  return false;
+}
+
+/// Upstream's parsers and verifiers rely on each other: malformed operations of
+/// some dialects end the process. So it is another process that first reads
+/// what names such dialects.
+static LogicalResult tryText(const llvm::SourceMgr &text, MLIRContext &context,
+                             const Limits &limits) {
+  const llvm::MemoryBuffer *buffer = text.getMemoryBuffer(text.getMainFileID());
+  if (!mayNameOtherDialects(buffer->getBuffer()))
+    return success();
+  std::string output;
+  llvm::Expected<int> status = runApart(
+      [&](int) {
+        // Errors are the business of the process that reads it again.
+        ScopedDiagnosticHandler handler(&context, [](Diagnostic &) {});
+        return readText(text, context, limits) ? kDecoded : kDiagnosed;
+      },
+      /*maximum=*/0, output);
+  auto location =
+      FileLineColLoc::get(&context, buffer->getBufferIdentifier(), 1, 1);
+  if (!status)
+    return emitError(location) << llvm::toString(status.takeError());
+  if (WIFEXITED(*status) &&
+      (WEXITSTATUS(*status) == kDecoded || WEXITSTATUS(*status) == kDiagnosed))
+    return success();
+  return emitError(location)
+         << "malformed operations of other dialects: " << describeEnd(*status);
 }
 
 //===----------------------------------------------------------------------===//
 // readModule
 //===----------------------------------------------------------------------===//
-
-/// Upstream's parser of `linalg.fill<...>` takes whatever attribute stands
-/// there for a dictionary. True if each is one.
-static bool hasLinalgDictionaries(StringRef text) {
-  for (size_t at = 0; (at = text.find("linalg.", at)) != StringRef::npos;) {
-    bool isOperation = !at || (text[at - 1] != '#' && text[at - 1] != '!');
-    at += StringRef("linalg.").size();
-    StringRef rest =
-        text.substr(at).ltrim("abcdefghijklmnopqrstuvwxyz0123456789_.").ltrim();
-    if (isOperation && rest.consume_front("<") &&
-        !rest.ltrim().starts_with("{"))
-      return false;
-  }
-  return true;
-}
 
 OwningOpRef<ModuleOp> mlir::muon::readModule(llvm::SourceMgr &sourceMgr,
                                              MLIRContext &context,
@@ -417,17 +493,7 @@ OwningOpRef<ModuleOp> mlir::muon::readModule(llvm::SourceMgr &sourceMgr,
         << llvm::toString(std::move(error));
     return {};
   }
-  if (!hasLinalgDictionaries(buffer->getBuffer())) {
-    emitError(
-        FileLineColLoc::get(&context, buffer->getBufferIdentifier(), 1, 1))
-        << "expected a dictionary in '<' after the name of a linalg operation";
+  if (failed(tryText(*text, context, limits)))
     return {};
-  }
-  // Verifiers print and walk: not before it is known how much.
-  OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(
-      *text, ParserConfig(&context, /*verifyAfterParse=*/false));
-  if (!module || failed(checkLimits(*module, limits)) ||
-      failed(checkConversions(*module)) || failed(verify(*module)))
-    return {};
-  return module;
+  return readText(*text, context, limits);
 }

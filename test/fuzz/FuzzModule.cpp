@@ -8,6 +8,7 @@
 
 #include "FuzzModule.h"
 #include "Mutate.h"
+#include "mlir/Bytecode/BytecodeReader.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinDialect.h"
 #include "mlir/IR/MLIRContext.h"
@@ -73,8 +74,8 @@ static OwningOpRef<ModuleOp> read(StringRef text, MLIRContext &context) {
   return readModule(sourceMgr, context, limits);
 }
 
-/// Whether all operations are of dialects whose printers this project answers
-/// for, or relies on in every step.
+/// Whether all operations are of dialects whose printers, verifiers and
+/// foldings this project answers for, or relies on in every step.
 static bool isOurs(ModuleOp module) {
   return !module
               ->walk([](Operation *op) {
@@ -87,6 +88,10 @@ static bool isOurs(ModuleOp module) {
 }
 
 void ::muon::fuzz::readAndRun(StringRef input) {
+  // Others' dialects take a process each, and are not what is looked for.
+  if (!isBytecode(llvm::MemoryBufferRef(input, "input")) &&
+      mayNameOtherDialects(input))
+    return;
   // Contexts keep whatever was ever read: not for too long.
   static std::unique_ptr<MLIRContext> context;
   static unsigned runs = 0;
@@ -130,6 +135,8 @@ void ::muon::fuzz::readAndRun(StringRef input) {
     llvm::errs() << what << " cannot be read again: " << messages << text;
     std::abort();
   };
+  if (!isOurs(*module))
+    return;
   roundTrip("the module");
   PassManager pm(context.get());
   buildCpuPipeline(pm, Phase::Step, Phase::Step);

@@ -25,10 +25,16 @@ namespace mlir::muon {
 ///
 /// MLIR's reader of bytecode trusts its input: damaged files make it write out
 /// of bounds, ask for any amount of memory or run forever. So it runs in a
-/// process of its own, which hands the module over as text.
+/// process of its own, which hands the module over as text. Parsers and
+/// verifiers of other dialects end the process on some malformed operations:
+/// text that names any is first read by another process.
 OwningOpRef<ModuleOp> readModule(llvm::SourceMgr &sourceMgr,
                                  MLIRContext &context,
                                  const Limits &limits = {});
+
+/// Whether `text` may have operations of dialects besides `builtin`, `func` and
+/// those of this project, whose parsers and verifiers stand what is malformed.
+bool mayNameOtherDialects(StringRef text);
 
 /// Checks the limits that show only after parsing. Never recurses deeper than
 /// the operations are nested.

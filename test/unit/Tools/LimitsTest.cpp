@@ -270,4 +270,15 @@ TEST(Limits, Documentation) {
   EXPECT_EQ(found, expected);
 }
 
+TEST(LimitsTest, OtherDialects) {
+  for (const char *text :
+       {"func.func @a.b(%x.y: f32) {\n  muon.step 1.5 : f32\n  return\n}",
+        "#x.y, !x.y<1.5>, muon_gpu.launch, builtin.module",
+        "loc(\"a.mlir\":1:2)", "\"func.return\"() : () -> ()", "\"a.b", ""})
+    EXPECT_FALSE(mayNameOtherDialects(text)) << text;
+  for (const char *text : {"linalg.fill", "%0 = arith.constant 1.5 : f32",
+                           "\"linalg.fill\" ()", "(scf.yield)", "x.y"})
+    EXPECT_TRUE(mayNameOtherDialects(text)) << text;
+}
+
 } // namespace
