@@ -72,24 +72,6 @@ status=$?
   "$tests/torch" "$@")
 torch_status=$?
 [ "$torch_status" -eq 5 ] || status=$((status | torch_status))
-"$venv/bin/python" - "$reports" "$status" <<'END'
-import sys
-import xml.etree.ElementTree as tree
-
-suites = []
-for name in "core", "torch":
-    try:
-        report = tree.parse(f"{sys.argv[1]}/{name}.xml")
-        suites += report.getroot().iter("testsuite")
-    except (OSError, tree.ParseError):
-        sys.argv[2] = "1"  # a run that did not end is a failure
-count = {name: sum(int(s.get(name, 0)) for s in suites)
-         for name in ("tests", "failures", "errors", "skipped")}
-failed = count["failures"] + count["errors"]
-if int(sys.argv[2]) and not failed:
-    failed = 1
-passed = max(count["tests"] - count["failures"] - count["errors"]
-             - count["skipped"], 0)
-print(f"{passed} passed, {failed} failed, {count['skipped']} skipped")
-sys.exit(failed != 0 or passed == 0)
-END
+"$venv/bin/python" "$root/scripts/pytest-total.py" \
+  "$reports/core.xml" "$reports/torch.xml" || status=1
+exit "$status"

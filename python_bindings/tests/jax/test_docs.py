@@ -26,15 +26,15 @@ def test_page():
 
 def test_digits(tmp_path):
     done = subprocess.run(
-        [sys.executable, ROOT / "examples/digits_jax.py", "--epochs", "2",
+        [sys.executable, ROOT / "examples/digits/digits_jax.py", "--epochs", "2",
          "--out", tmp_path / "out"],
         text=True, capture_output=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("Muon  21/42 steps  epoch 1  loss ") == 1
-    table = re.search(r"^epoch +Muon +AdamW\n((?: +\d( +\d+\.\d%){2}\n){2})\Z",
+    table = re.search(r"^epoch +Muon +AdamW\n((?: +\d( +\d+\.\d%){2}\n){2})\n",
                       done.stdout, re.M)
     assert table, done.stdout
     last = [float(n) for n in re.findall(r"(\d+\.\d)%", table[1])[-2:]]
     assert min(last) > 90
-    picture = (tmp_path / "out/digits_jax.png").read_bytes()
+    picture = (tmp_path / "out/digits-jax.png").read_bytes()
     assert picture.startswith(b"\x89PNG") and len(picture) > 10_000
