@@ -467,9 +467,10 @@ static std::vector<Tile> makeTiles(const Product &product) {
 // Stacks
 //===----------------------------------------------------------------------===//
 
-/// Computes product(i) for each i < batch, all of one shape.
+/// Computes product(i) for each i < batch, all of one shape. Threads call it at
+/// once, so it is const.
 template <typename GetProduct>
-static void computeStack(int64_t batch, GetProduct product) {
+static void computeStack(int64_t batch, const GetProduct &product) {
   if (batch == 0)
     return;
   const Product first = product(0);
@@ -510,17 +511,18 @@ void muon::symmetricProduct(int32_t type, int32_t flags, int64_t batch,
                             int64_t n, int64_t k, double alpha, double beta,
                             const float *factor, const void *x,
                             const void *addend, void *out) {
-  Product product = {};
-  product.type = static_cast<MuonProductType>(type);
-  product.isSymmetric = true;
-  product.hasF32Result =
-      storageSize(product.type) == 4 || (flags & MUON_F32_RESULT);
-  product.isMultiplied = alpha != 0;
-  product.rows = product.columns = n;
-  product.depth = k;
+  Product common = {};
+  common.type = static_cast<MuonProductType>(type);
+  common.isSymmetric = true;
+  common.hasF32Result =
+      storageSize(common.type) == 4 || (flags & MUON_F32_RESULT);
+  common.isMultiplied = alpha != 0;
+  common.rows = common.columns = n;
+  common.depth = k;
   bool isRight = flags & MUON_RIGHT;
-  int64_t resultSize = product.hasF32Result ? 4 : 2;
-  computeStack(batch, [=](int64_t i) mutable {
+  int64_t resultSize = common.hasF32Result ? 4 : 2;
+  computeStack(batch, [=](int64_t i) {
+    Product product = common;
     double f = flags & MUON_HAS_FACTOR ? factor[i] : 1.0;
     const void *matrix = advance(x, i * n * k, product.type);
     product.a = {matrix, isRight ? n : k, isRight};
@@ -537,16 +539,17 @@ void muon::symmetricProduct(int32_t type, int32_t flags, int64_t batch,
 void muon::commutingProduct(int32_t type, int64_t batch, int64_t n,
                             double alpha, double lhsShift, double rhsShift,
                             const void *lhs, const void *rhs, void *out) {
-  Product product = {};
-  product.type = static_cast<MuonProductType>(type);
-  product.isSymmetric = true;
-  product.hasF32Result = storageSize(product.type) == 4;
-  product.isMultiplied = alpha != 0;
-  product.rows = product.columns = product.depth = n;
-  product.scale = static_cast<float>(alpha);
-  product.diagonal = static_cast<float>(alpha * lhsShift * rhsShift);
+  Product common = {};
+  common.type = static_cast<MuonProductType>(type);
+  common.isSymmetric = true;
+  common.hasF32Result = storageSize(common.type) == 4;
+  common.isMultiplied = alpha != 0;
+  common.rows = common.columns = common.depth = n;
+  common.scale = static_cast<float>(alpha);
+  common.diagonal = static_cast<float>(alpha * lhsShift * rhsShift);
   double shareOfLhs = alpha * rhsShift, shareOfRhs = alpha * lhsShift;
-  computeStack(batch, [=](int64_t i) mutable {
+  computeStack(batch, [=](int64_t i) {
+    Product product = common;
     product.a = {advance(lhs, i * n * n, product.type), n, false};
     product.b = {advance(rhs, i * n * n, product.type), n, false};
     product.terms[0] =
@@ -562,17 +565,18 @@ void muon::symmetricApply(int32_t type, int32_t flags, int64_t batch, int64_t m,
                           int64_t n, double alpha, double beta,
                           const float *factor, const void *s, const void *x,
                           void *out) {
-  Product product = {};
-  product.type = static_cast<MuonProductType>(type);
-  product.hasF32Result =
-      storageSize(product.type) == 4 || (flags & MUON_F32_RESULT);
-  product.isMultiplied = alpha != 0;
+  Product common = {};
+  common.type = static_cast<MuonProductType>(type);
+  common.hasF32Result =
+      storageSize(common.type) == 4 || (flags & MUON_F32_RESULT);
+  common.isMultiplied = alpha != 0;
   bool isRight = flags & MUON_RIGHT;
-  product.rows = isRight ? n : m;
-  product.columns = isRight ? m : n;
-  product.depth = m;
-  int64_t resultSize = product.hasF32Result ? 4 : 2;
-  computeStack(batch, [=](int64_t i) mutable {
+  common.rows = isRight ? n : m;
+  common.columns = isRight ? m : n;
+  common.depth = m;
+  int64_t resultSize = common.hasF32Result ? 4 : 2;
+  computeStack(batch, [=](int64_t i) {
+    Product product = common;
     double f = flags & MUON_HAS_FACTOR ? factor[i] : 1.0;
     Operand left = {advance(s, i * m * m, product.type), m, false};
     Operand right = {advance(x, i * m * n, product.type), product.columns,
