@@ -9,11 +9,15 @@
 #include "Communicator.h"
 
 #include "CollectiveLayout.h"
+#include "CommunicatorDirect.h"
 
 using namespace muon;
 
 Transfer::~Transfer() = default;
 Communicator::~Communicator() = default;
+DirectCommunicator::~DirectCommunicator() = default;
+DirectCommunicator::Recording::~Recording() = default;
+DirectCommunicator::Registration::~Registration() = default;
 
 Error Communicator::prepare(Device &, const std::vector<Collective> &) {
   return Error::success();

@@ -26,6 +26,7 @@
 namespace muon {
 
 class Device;
+class DirectCommunicator;
 
 namespace nccl {
 struct Library;
@@ -71,6 +72,13 @@ struct CollectiveBuffers {
 struct Traffic {
   uint64_t bytesSent = 0, bytesReceived = 0;
   uint64_t collectives = 0;
+
+  Traffic &operator+=(const Traffic &other) {
+    bytesSent += other.bytesSent;
+    bytesReceived += other.bytesReceived;
+    collectives += other.collectives;
+    return *this;
+  }
 };
 
 /// What one rank moves in a collective: a rule, not a measurement.
@@ -119,6 +127,9 @@ public:
   /// buffers are to be in memory of the device, which is then read and written
   /// in the order of the stream; otherwise they are in memory of the host.
   virtual Error beginRun(Device &device, void *stream, bool &isDirect);
+
+  /// Null if its collectives are not work of a stream.
+  virtual DirectCommunicator *direct() { return nullptr; }
 
   /// After a run that did not fail: waits for what it put on the stream.
   virtual Error finishRun() { return Error::success(); }

@@ -11,6 +11,7 @@
 
 #include "CollectiveLayout.h"
 #include "Communicator.h"
+#include "CommunicatorDirect.h"
 #include "NcclCalls.h"
 #include "NcclLibrary.h"
 #include "Text.h"
@@ -58,7 +59,7 @@ struct Comms {
   }
 };
 
-class Nccl final : public Communicator {
+class Nccl final : public Communicator, public DirectCommunicator {
 public:
   Nccl(std::shared_ptr<const Library> library,
        std::shared_ptr<Communicator> control, void *given)
@@ -86,8 +87,27 @@ public:
   Error finishRun() override;
   void abort(const std::string &reason) override;
 
+  DirectCommunicator *direct() override { return this; }
+  void setMarks(Marks *value) override { marks = value; }
+  void beginCapture(void *on) override;
+  void endCapture(std::string &refusal,
+                  std::shared_ptr<const Recording> &recording) override;
+  Error launch(const Recording &recording,
+               const std::function<Error()> &launch) override;
+  void setRelease(const void *owner, std::function<void()> release) override;
+  Error isAnywhere(bool mine, bool &isAny) override;
+  bool isCutUp(const Collective &collective) const override {
+    return collective.kind == Collective::AllToAll ||
+           uneven.count(collective::fingerprint(collective));
+  }
+  Error registerMemory(Device &on, void *memory, uint64_t bytes,
+                       const std::vector<Group> &groups,
+                       std::unique_ptr<Registration> &registration,
+                       size_t &numGroups, std::string &whyNot) override;
+
 private:
   class Handle;
+  class Registered;
 
   /// Held by whoever calls NCCL. What another thread's abort() had to leave is
   /// done at the end.
@@ -105,11 +125,13 @@ private:
 
   Error isStopped() { return failure ? *failure : control->checkStopped(); }
   void leave();
+  Error open(Device &on, void *runStream, bool &direct);
   Error initialize(Device &device);
   Error split(Device &device, const std::vector<Group> &round);
   Error issue(Comm comm, const Collective &collective,
-              const std::vector<Call> &calls);
-  Error findComm(const Collective &collective, Comm &comm) const;
+              const std::vector<Call> &calls, Result &result);
+  bool isRefusal(Comm comm, Result result) const;
+  Error findComm(const Group &group, Comm &comm) const;
   template <typename Look, typename What>
   Error await(Look look, What what);
   template <typename What>
@@ -138,9 +160,10 @@ private:
 
   /// Of the run; null between runs.
   Device *device = nullptr;
-  void *stream = nullptr;
+  void *stream = nullptr, *runStream = nullptr;
   bool isDirect = false;
   struct Started {
+    Comm comm;
     const Collective *collective;
     std::function<std::string()> tensors;
 
@@ -150,8 +173,21 @@ private:
              (names.empty() ? "" : " of " + names);
     }
   };
-  /// What was last started by each.
-  std::map<Comm, Started> last;
+  struct Captured final : Recording {
+    std::vector<Started> started;
+    Traffic traffic;
+  };
+  std::string placeText(Comm comm) const;
+
+  /// Those of the run, in the order of the stream.
+  std::vector<Started> started;
+  Marks *marks = nullptr;
+  /// Not null during a capture.
+  std::shared_ptr<Captured> captured;
+  /// Why the library takes no part in it.
+  std::string refusal;
+  /// By owner.
+  std::map<const void *, std::function<void()>> releases;
 };
 
 /// Until look(isDone) says so, another rank ends all, or time is over. what()

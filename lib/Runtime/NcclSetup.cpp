@@ -134,7 +134,7 @@ Error Nccl::prepare(Device &on, const std::vector<Collective> &collectives) {
   if (failure)
     return *failure;
   bool ignored = false;
-  if (Error error = beginRun(on, nullptr, ignored))
+  if (Error error = open(on, nullptr, ignored))
     return error;
   device = nullptr;
   if (Error error = initialize(on))
