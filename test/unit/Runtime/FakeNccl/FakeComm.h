@@ -32,7 +32,7 @@ struct Fault {
 struct Options {
   int version = 22105;
   std::string log, directory = "/dev/shm", driver;
-  bool isOneGpu = false;
+  bool isOneGpu = false, registers = true;
   std::vector<Fault> faults;
 
   bool parse(const std::string &text);

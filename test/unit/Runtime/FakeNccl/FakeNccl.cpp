@@ -381,6 +381,8 @@ FAKE_NCCL_API Result ncclCommRegister(Comm comm, void *buffer, size_t bytes,
   }
   if (comm->progress() != Success || !bytes || !isMemory(buffer, bytes))
     return nccl::InvalidArgument;
+  if (!getOptions().registers)
+    return Success;
   auto made = std::make_unique<ncclComm::Memory>();
   made->begin = static_cast<const char *>(buffer);
   made->bytes = bytes;

@@ -54,6 +54,7 @@ extern "C" {
 ///   dir=PATH         where the files are that ranks map; /dev/shm
 ///   driver=PATH      this library's memory, instead of the host's
 ///   one-gpu=1        ranks are on one GPU, which is refused as NCCL does
+///   local-register=0 nothing is registered, as with NCCL_LOCAL_REGISTER
 ///   fail=NAME:COUNT:RANK:WHAT
 ///                    the COUNTth call of NAME by that rank of the world; may
 ///                    be given several times. RANK * is each rank. NAME may

@@ -72,6 +72,8 @@ bool Options::parse(const std::string &text) {
       driver = value;
     } else if (key == "one-gpu") {
       isOneGpu = value == "1";
+    } else if (key == "local-register") {
+      registers = value != "0";
     } else if (key == "fail") {
       std::istringstream parts(value);
       Fault fault;
