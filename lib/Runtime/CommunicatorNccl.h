@@ -98,7 +98,8 @@ public:
   Error isAnywhere(bool mine, bool &isAny) override;
   bool isCutUp(const Collective &collective) const override {
     return collective.kind == Collective::AllToAll ||
-           uneven.count(collective::fingerprint(collective));
+           (collective.kind != Collective::AllReduce &&
+            uneven.count(collective::fingerprint(collective)));
   }
   Error registerMemory(Device &on, void *memory, uint64_t bytes,
                        const std::vector<Group> &groups,
