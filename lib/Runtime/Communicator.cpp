@@ -19,6 +19,11 @@ DirectCommunicator::~DirectCommunicator() = default;
 DirectCommunicator::Recording::~Recording() = default;
 DirectCommunicator::Registration::~Registration() = default;
 
+std::vector<std::optional<std::string>>
+Communicator::askPlaces(std::chrono::milliseconds) {
+  return std::vector<std::optional<std::string>>(size_t(size()));
+}
+
 Error Communicator::prepare(Device &, const std::vector<Collective> &) {
   return Error::success();
 }

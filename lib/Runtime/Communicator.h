@@ -20,6 +20,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -117,6 +118,14 @@ public:
   /// An error if this or another rank has ended all: for who waits for
   /// something else than a collective.
   virtual Error checkStopped() { return Error::success(); }
+
+  /// Where this rank is, for others that ask. Called in calls of this
+  /// communicator and by its own threads, until it is replaced.
+  virtual void setPlace(std::function<std::string()>) {}
+  /// What the ranks say of where they are, as far as they answer in time; those
+  /// answer that are in a call of their communicator. Not of this rank.
+  virtual std::vector<std::optional<std::string>>
+  askPlaces(std::chrono::milliseconds patience);
 
   /// Before the first run of a step, on all ranks: `collectives` are all that
   /// it will start. Outlived by none of them.

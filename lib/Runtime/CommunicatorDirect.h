@@ -40,7 +40,8 @@ public:
   virtual ~DirectCommunicator();
 
   /// Where each collective of the run puts a mark once it is over on this rank,
-  /// counted from 1; null for nowhere. After beginRun().
+  /// counted from 1; null for nowhere. After beginRun(); forgets what was started
+  /// before.
   virtual void setMarks(Marks *marks) = 0;
 
   /// What is started until endCapture() becomes work of a graph, by `stream`,

@@ -121,6 +121,7 @@ Error Nccl::exchange(const std::string &mine, std::vector<std::string> &all) {
 }
 
 Nccl::~Nccl() {
+  control->setPlace(nullptr);
   if (failure)
     return;
   if (Error error = control->checkStopped()) {
@@ -151,7 +152,10 @@ Error Nccl::beginRun(Device &on, void *runStream, bool &direct) {
   Use use(*this);
   if (Error error = isStopped())
     return fail(error);
-  return open(on, runStream, direct);
+  Error error = open(on, runStream, direct);
+  std::lock_guard<std::mutex> lock(placeMutex);
+  ++numRuns;
+  return error;
 }
 
 Error Nccl::open(Device &on, void *runStream, bool &direct) {
@@ -164,8 +168,7 @@ Error Nccl::open(Device &on, void *runStream, bool &direct) {
   device = &on;
   stream = runStream;
   isDirect = direct = isGpu;
-  marks = nullptr;
-  started.clear();
+  setMarks(nullptr);
   return Error::success();
 }
 
@@ -285,11 +288,18 @@ Error Nccl::start(const Collective &collective,
       refusal = error.message();
       return error;
     }
+    {
+      std::lock_guard<std::mutex> lock(placeMutex);
+      started.push_back(mine);
+    }
     // What follows on the stream would come too early otherwise, or not into
     // the graph.
     if (Error error = settle(comm, what))
       return error;
-    started.push_back(std::move(mine));
+    if (!isDirect) {
+      std::lock_guard<std::mutex> lock(placeMutex);
+      numMoved = started.size();
+    }
     if (marks)
       if (Error error = marks->put(uint32_t(started.size()), stream))
         return fail(Error(error.status(), what() + ": " + error.message()));
@@ -298,40 +308,16 @@ Error Nccl::start(const Collective &collective,
   return Error::success();
 }
 
-/// The first collective of the run that is not over, of those of `comm` if that
-/// is not null.
-std::string Nccl::placeText(Comm comm) const {
-  const size_t over = marks ? marks->read() : 0;
-  const Started *first = nullptr, *last = nullptr;
-  size_t number = 0;
-  for (size_t i = 0; i < started.size(); ++i) {
-    if (comm && started[i].comm != comm)
-      continue;
-    last = &started[i];
-    if (!first && i >= over) {
-      first = last;
-      number = i + 1;
-    }
-  }
-  if (!last)
-    return "a step without collectives";
-  if (!first)
-    return "after the last collective of the step, " + last->text();
-  if (!marks && first != last)
-    return "one of the collectives from " + first->text() + " to " +
-           last->text();
-  return first->text() + ", collective " + std::to_string(number) + " of " +
-         std::to_string(started.size()) + " of the step";
-}
-
 /// With an eye on NCCL: a stream on which a collective hangs never ends.
 Error Nccl::finishRun() {
   Use use(*this);
   if (failure)
     return *failure;
   Device *on = std::exchange(device, nullptr);
-  if (!on || !isDirect || started.empty())
+  if (!on || !isDirect || started.empty()) {
+    setMarks(nullptr);
     return Error::success();
+  }
   std::set<Comm> used;
   for (const Started &each : started)
     used.insert(each.comm);
@@ -355,6 +341,8 @@ Error Nccl::finishRun() {
         }
         Error error = on->isIdle(stream, isDone);
         isOfStream = bool(error);
+        if (isDone)
+          setMarks(nullptr);
         return error;
       },
       what);

@@ -12,6 +12,7 @@
 #include "CollectiveLayout.h"
 #include "Communicator.h"
 #include "CommunicatorDirect.h"
+#include "Device.h"
 #include "NcclCalls.h"
 #include "NcclLibrary.h"
 #include "Text.h"
@@ -66,6 +67,7 @@ public:
       : library(std::move(library)), control(std::move(control)) {
     comms->world = static_cast<Comm>(given);
     comms->isGiven = given;
+    this->control->setPlace([this] { return placeOf().pack(); });
   }
   ~Nccl() override;
 
@@ -88,7 +90,7 @@ public:
   void abort(const std::string &reason) override;
 
   DirectCommunicator *direct() override { return this; }
-  void setMarks(Marks *value) override { marks = value; }
+  void setMarks(Marks *value) override;
   void beginCapture(void *on) override;
   void endCapture(std::string &refusal,
                   std::shared_ptr<const Recording> &recording) override;
@@ -178,11 +180,34 @@ private:
     std::vector<Started> started;
     Traffic traffic;
   };
-  std::string placeText(Comm comm) const;
+  /// Where a rank is.
+  struct Place {
+    uint64_t run = 0;
+    /// Of the collective; 0 if it is in none.
+    uint64_t fingerprint = 0;
+    std::string text;
+    /// Ranks of the collective, or all.
+    Group group;
 
+    std::string pack() const;
+    bool unpack(const std::string &bytes);
+  };
+  Place placeOf();
+  std::string placeText(Comm comm) const;
+  std::string othersText();
+  size_t numOver() const { return marks ? marks->read() : numMoved; }
+  void setActivity(std::string text);
+
+  /// Guards what follows, which others may ask for at any time.
+  std::mutex placeMutex;
   /// Those of the run, in the order of the stream.
   std::vector<Started> started;
+  /// How many of them are over, where that is not marked.
+  size_t numMoved = 0;
   Marks *marks = nullptr;
+  uint64_t numRuns = 0;
+  /// Outside of runs.
+  std::string activity = "before its first run";
   /// Not null during a capture.
   std::shared_ptr<Captured> captured;
   /// Why the library takes no part in it.
@@ -204,12 +229,14 @@ Error Nccl::await(Look look, What what) {
       return Error::success();
     if (Error error = isStopped())
       return fail(error);
-    if (timeout.count() > 0 && Clock::now() - begin >= timeout)
-      return fail(Error(MUON_ERROR_EXECUTION,
-                        what() + " timed out after " +
-                            numberText(double(timeout.count()) / 1000) +
-                            " s: another rank did not take part, or the "
-                            "network does not carry it (NCCL_DEBUG=INFO)"));
+    if (timeout.count() > 0 && Clock::now() - begin >= timeout) {
+      std::string text = what() + " timed out after " +
+                         numberText(double(timeout.count()) / 1000) + " s: " +
+                         othersText();
+      // Then it is another rank that knows; this one may not have heard all.
+      Error error = isStopped();
+      return fail(error ? error : Error(MUON_ERROR_EXECUTION, std::move(text)));
+    }
   }
 }
 

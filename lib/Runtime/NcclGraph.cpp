@@ -24,6 +24,7 @@ void Nccl::beginCapture(void *on) {
   Use use(*this);
   captured = std::make_shared<Captured>();
   refusal.clear();
+  std::lock_guard<std::mutex> lock(placeMutex);
   started.clear();
   runStream = std::exchange(stream, on);
 }
@@ -33,6 +34,7 @@ void Nccl::endCapture(std::string &why,
   Use use(*this);
   why = refusal;
   stream = runStream;
+  std::lock_guard<std::mutex> lock(placeMutex);
   captured->started = std::exchange(started, {});
   recording = std::exchange(captured, nullptr);
 }
@@ -53,7 +55,10 @@ Error Nccl::launch(const Recording &recording,
   if (Error error = isStopped())
     return fail(error);
   const auto &all = static_cast<const Captured &>(recording);
-  started = all.started;
+  {
+    std::lock_guard<std::mutex> lock(placeMutex);
+    started = all.started;
+  }
   if (Error error = launch())
     return error;
   traffic += all.traffic;

@@ -42,8 +42,10 @@ void StepCollectives::letGo() {
   recording.reset();
   registration.reset();
   registrationText.clear();
-  if (direct)
+  if (direct) {
     direct->setRelease(this, nullptr);
+    direct->setMarks(nullptr);
+  }
 }
 
 void StepCollectives::setRelease(std::function<void()> value) {

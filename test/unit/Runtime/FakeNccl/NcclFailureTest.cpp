@@ -12,6 +12,7 @@
 
 #include <chrono>
 #include <mutex>
+#include <optional>
 
 using namespace muon;
 using namespace muon::test;
@@ -179,12 +180,70 @@ TEST_F(NcclFailureTest, HangsEndAtTheDeadline) {
     for (const std::string &message : messages)
       EXPECT_THAT(
           message,
-          AnyOf(AllOf(HasSubstr("timed out after 0.3 s: another rank "
-                                "did not take part"),
+          AnyOf(AllOf(HasSubstr("timed out after 0.3 s: "),
+                      AnyOf(HasSubstr("all its ranks are there"),
+                            HasSubstr("rank 1 is in run 1 at "),
+                            HasSubstr("is in run 1 at all_reduce 'sums'")),
                       AnyOf(HasSubstr("'gradients 0'"), HasSubstr("'sums'"),
                             HasSubstr("setting up NCCL"))),
                 HasSubstr("rank [1] has not started it")));
   }
+}
+
+// Of those that a collective waits for, by the connection that is not NCCL's.
+TEST_F(NcclFailureTest, TimeOutsNameTheRanksThatDidNotCome) {
+  // The communicator of ranks 1 and 2.
+  reset("fail=ncclAllReduce:1:2:hang");
+  const auto timeout = std::chrono::milliseconds(300);
+  std::vector<std::string> messages =
+      run(4, [&](Communicator &communicator) -> Error {
+        const int rank = communicator.rank();
+        Trial::Options options;
+        options.kind = Collective::AllReduce;
+        options.name = "all";
+        options.group = firstRanks(4);
+        options.elements = {4};
+        Trial all(options, rank);
+        options.name = "two";
+        options.group = {1, 2};
+        std::optional<Trial> two;
+        std::vector<Collective> collectives = {all.collective};
+        if (rank == 1 || rank == 2) {
+          two.emplace(options, rank);
+          two->buffers.tensors = [] { return std::string("weight 'w'"); };
+          collectives.push_back(two->collective);
+        }
+        bool isDirect = false;
+        if (Error error = communicator.prepare(*device, collectives))
+          return error;
+        // The last one never comes.
+        if (rank == 3) {
+          std::this_thread::sleep_for(4 * timeout);
+          return communicator.checkStopped();
+        }
+        if (Error error = communicator.beginRun(*device, nullptr, isDirect))
+          return error;
+        // The others have time to answer.
+        if (rank == 0)
+          communicator.setTimeout(timeout);
+        std::unique_ptr<Transfer> transfer;
+        if (two)
+          if (Error error =
+                  communicator.start(two->collective, two->buffers, transfer))
+            return error;
+        return communicator.start(all.collective, all.buffers, transfer);
+      });
+  const std::string elsewhere =
+      " is in run 1 at all_reduce 'two' (f32, sum, 16 bytes) of group [1, 2] "
+      "of weight 'w', collective 1 of the step";
+  EXPECT_EQ(messages[0],
+            "all_reduce 'all' (f32, sum, 16 bytes) of group [0, 1, 2, 3] timed "
+            "out after 0.3 s: rank 3 does not answer: stopped, or not in a "
+            "step; rank 1" +
+                elsewhere + "; rank 2" + elsewhere);
+  for (int rank : {1, 2, 3})
+    EXPECT_EQ(messages[size_t(rank)],
+              "rank 0 stopped all ranks: " + messages[0]);
 }
 
 // A rank that goes elsewhere, as one does that finds a bad file.
