@@ -318,8 +318,7 @@ Error Engine::deliver(int32_t rank, Announcement announcement) {
                           " stopped all ranks: " + announcement.text),
                 /*isTold=*/true);
   if (announcement.what == Announcement::Ask)
-    return place ? note(rank, Announcement::Answer, place())
-                 : Error::success();
+    return place ? note(rank, Announcement::Answer, place()) : Error::success();
   if (announcement.what == Announcement::Answer) {
     // Later ones are of no use any more.
     if (size_t(rank) < answers.size())

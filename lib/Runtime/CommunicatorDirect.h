@@ -40,8 +40,8 @@ public:
   virtual ~DirectCommunicator();
 
   /// Where each collective of the run puts a mark once it is over on this rank,
-  /// counted from 1; null for nowhere. After beginRun(); forgets what was started
-  /// before.
+  /// counted from 1; null for nowhere. After beginRun(); forgets what was
+  /// started before.
   virtual void setMarks(Marks *marks) = 0;
 
   /// What is started until endCapture() becomes work of a graph, by `stream`,
@@ -51,8 +51,8 @@ public:
   /// library takes no part in graphs; the communicator is as it was then.
   virtual void endCapture(std::string &refusal,
                           std::shared_ptr<const Recording> &recording) = 0;
-  /// Puts the graph of `recording` on the stream of the run by launch(), but not
-  /// after a failure.
+  /// Puts the graph of `recording` on the stream of the run by launch(), but
+  /// not after a failure.
   virtual Error launch(const Recording &recording,
                        const std::function<Error()> &launch) = 0;
   /// Calls release(), from any thread, when what is on streams is aborted: that
@@ -68,11 +68,10 @@ public:
   /// in; the list is the same on all ranks, and all of them call this. Of a
   /// group, all ranks do so or none: `numGroups` counts those where they do,
   /// and `whyNot` says what is wrong with the others.
-  virtual Error
-  registerMemory(Device &device, void *memory, uint64_t bytes,
-                 const std::vector<std::vector<int32_t>> &groups,
-                 std::unique_ptr<Registration> &registration, size_t &numGroups,
-                 std::string &whyNot) = 0;
+  virtual Error registerMemory(Device &device, void *memory, uint64_t bytes,
+                               const std::vector<std::vector<int32_t>> &groups,
+                               std::unique_ptr<Registration> &registration,
+                               size_t &numGroups, std::string &whyNot) = 0;
 };
 
 } // namespace muon

@@ -84,8 +84,8 @@ void Nccl::leave() {
 
 /// Ends what is on the streams of this rank. Not for ever: an abort may itself
 /// wait for a network that is gone, and then it is left behind. At once for all
-/// communicators, and without the graphs, since each may wait for the others and
-/// for these.
+/// communicators, and without the graphs, since each may wait for the others
+/// and for these.
 void Nccl::abortComms() {
   struct State {
     std::mutex mutex;
@@ -256,8 +256,7 @@ Error Nccl::start(const Collective &collective,
                  describe(collective) + ": outside a run of a step");
   Comm comm = nullptr;
   if (Error error = findComm(collective.group, comm))
-    return Error(error.status(),
-                 describe(collective) + ": " + error.message());
+    return Error(error.status(), describe(collective) + ": " + error.message());
 
   std::vector<Call> calls;
   if (collective.group.size() == 1) {

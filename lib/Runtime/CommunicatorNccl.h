@@ -231,8 +231,8 @@ Error Nccl::await(Look look, What what) {
       return fail(error);
     if (timeout.count() > 0 && Clock::now() - begin >= timeout) {
       std::string text = what() + " timed out after " +
-                         numberText(double(timeout.count()) / 1000) + " s: " +
-                         othersText();
+                         numberText(double(timeout.count()) / 1000) +
+                         " s: " + othersText();
       // Then it is another rank that knows; this one may not have heard all.
       Error error = isStopped();
       return fail(error ? error : Error(MUON_ERROR_EXECUTION, std::move(text)));

@@ -73,8 +73,8 @@ struct Hub {
   std::atomic<bool> isStopped{false};
   int32_t stoppedBy = -1;
   std::string reason;
-  /// How often ranks have asked where the others are; of each rank, what it said
-  /// last, and to which of the questions.
+  /// How often ranks have asked where the others are; of each rank, what it
+  /// said last, and to which of the questions.
   std::atomic<uint64_t> numAsked{0};
   std::vector<std::pair<uint64_t, std::string>> places;
 

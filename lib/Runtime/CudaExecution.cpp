@@ -164,9 +164,9 @@ Error CudaExecution::capture(void *const *slots, bool &isKept) {
 
 Error CudaExecution::runTogether(void *const *slots, Stream stream) {
   StepCollectives::Way way;
-  if (Error error = collectives->choose(
-          gpu.useGraph ? "" : "its device has graph=off", gpu.isGraphAsked,
-          way))
+  if (Error error =
+          collectives->choose(gpu.useGraph ? "" : "its device has graph=off",
+                              gpu.isGraphAsked, way))
     return error;
   if (way == StepCollectives::Way::Capture) {
     dropGraph();

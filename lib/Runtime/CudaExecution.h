@@ -20,8 +20,8 @@ namespace muon::cuda {
 /// Captures the launches of the first run into a graph, and launches that each
 /// time. The step's parameters are addresses that do not change; what changes
 /// is in memory of the device. Collectives are part of the graph where the
-/// communicator can do that; then so are the addresses of tensors, and the graph
-/// is made anew when these change.
+/// communicator can do that; then so are the addresses of tensors, and the
+/// graph is made anew when these change.
 class CudaExecution final : public Execution {
 public:
   CudaExecution(std::shared_ptr<const CudaProgram> program,

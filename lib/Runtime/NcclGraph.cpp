@@ -39,8 +39,8 @@ void Nccl::endCapture(std::string &why,
   recording = std::exchange(captured, nullptr);
 }
 
-/// Whether the library has only said that it does not capture. Other errors, and
-/// what has spoilt the communicator, are failures.
+/// Whether the library has only said that it does not capture. Other errors,
+/// and what has spoilt the communicator, are failures.
 bool Nccl::isRefusal(Comm comm, Result result) const {
   Result state = Success;
   return captured && result == InvalidUsage &&

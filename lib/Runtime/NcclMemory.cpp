@@ -64,9 +64,9 @@ Error Nccl::registerMemory(Device &on, void *memory, uint64_t bytes,
     Error error = Error::success();
     void *handle = nullptr;
     if (!library->commRegister || !library->commDeregister)
-      error = Error(MUON_ERROR_UNSUPPORTED, "NCCL " +
-                                                versionText(library->version) +
-                                                " cannot, which came with 2.19");
+      error = Error(MUON_ERROR_UNSUPPORTED,
+                    "NCCL " + versionText(library->version) +
+                        " cannot, which came with 2.19");
     else if (!(error = findComm(group, comms[i])))
       error = on.inContext([&] {
         return MUON_NCCL_CALL(comms[i], commRegister, comms[i], memory,
@@ -96,13 +96,14 @@ Error Nccl::registerMemory(Device &on, void *memory, uint64_t bytes,
     if (isDone || found == made->handles.end())
       continue;
     if (Error error = made->deregister(found->first, found->second))
-      return fail(Error(error.status(),
-                        "memory of the step: " + error.message()));
+      return fail(
+          Error(error.status(), "memory of the step: " + error.message()));
     made->handles.erase(found);
   }
   for (size_t i = 0; i < all.size() && whyNot.empty(); ++i)
     if (all[i].size() > groups.size())
-      whyNot = "rank " + std::to_string(i) + ": " + all[i].substr(groups.size());
+      whyNot =
+          "rank " + std::to_string(i) + ": " + all[i].substr(groups.size());
   registration = std::move(made);
   return Error::success();
 }

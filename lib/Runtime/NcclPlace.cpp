@@ -57,10 +57,11 @@ Nccl::Place Nccl::placeOf() {
     const Collective &collective = *started[over].collective;
     place.fingerprint = collective::fingerprint(collective);
     place.group = collective.group;
-    place.text = "in run " + std::to_string(numRuns) + " at " + placeText(nullptr);
+    place.text =
+        "in run " + std::to_string(numRuns) + " at " + placeText(nullptr);
   } else if (!started.empty()) {
-    place.text = "in run " + std::to_string(numRuns) + ", " +
-                 placeText(nullptr);
+    place.text =
+        "in run " + std::to_string(numRuns) + ", " + placeText(nullptr);
   } else {
     place.text = activity;
   }

@@ -99,8 +99,8 @@ private:
   /// A collective under way.
   struct Active {
     CollectiveBuffers buffers;
-    /// Where the segments that are received go, in memory of the device, if it is
-    /// not that of the host. `buffers` are of `staging` then.
+    /// Where the segments that are received go, in memory of the device, if it
+    /// is not that of the host. `buffers` are of `staging` then.
     std::vector<void *> onDevice;
     std::vector<std::vector<char>> staging;
     // Last: it uses what is above until it is gone.

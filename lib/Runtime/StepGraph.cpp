@@ -6,10 +6,11 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Collectives of a graph are those of graphs on all ranks, captured and launched
-// at the same time. So the ranks decide together: once, when the first run has
-// shown that all goes well, and then before each run, since a rank whose tensors
-// were bound elsewhere needs another graph, and the others with it.
+// Collectives of a graph are those of graphs on all ranks, captured and
+// launched at the same time. So the ranks decide together: once, when the first
+// run has shown that all goes well, and then before each run, since a rank
+// whose tensors were bound elsewhere needs another graph, and the others with
+// it.
 //
 //===----------------------------------------------------------------------===//
 
@@ -199,9 +200,8 @@ Error StepCollectives::confer(const std::string &whyNot, bool isAsked) {
   const size_t numUseful = groups.size() + numMixed;
   std::string why;
   if (!groups.empty())
-    if (Error error =
-            direct->registerMemory(device, arena, arenaBytes, groups,
-                                   registration, numGroups, why))
+    if (Error error = direct->registerMemory(device, arena, arenaBytes, groups,
+                                             registration, numGroups, why))
       return error;
   if (numMixed && why.empty())
     why = "others use tensors in the same calls, which the caller may free";
@@ -278,8 +278,8 @@ Error StepCollectives::keep(bool &isKept) {
     return error;
   for (size_t i = 0; i < all.size() && whyCalls.empty(); ++i)
     if (!all[i].empty())
-      whyCalls = "rank " + std::to_string(i) +
-                 ": NCCL does not capture: " + all[i];
+      whyCalls =
+          "rank " + std::to_string(i) + ": NCCL does not capture: " + all[i];
   isKept = whyCalls.empty();
   if (!isKept) {
     recording.reset();

@@ -124,8 +124,8 @@ int fakeCudaLaunch(void *handle, int (*work)(void *), void *state,
   auto stream = static_cast<Stream>(handle);
   if (!machine->streams.has(stream))
     return InvalidHandle;
-  return machine->push(
-      stream, [work, owner] { return Result(work(owner.get())); });
+  return machine->push(stream,
+                       [work, owner] { return Result(work(owner.get())); });
 }
 
 bool fakeCudaIsCapturing(void *handle) {

@@ -450,9 +450,8 @@ Result ncclComm::reduce(Call &call, size_t begin, size_t count) {
 Result ncclComm::finish(Call &call) {
   auto store = [&](size_t place, const std::string &data) {
     char *to = static_cast<char *>(call.receive) + place * data.size();
-    return write(call, to, data.data(), data.size())
-               ? Success
-               : nccl::UnhandledCudaError;
+    return write(call, to, data.data(), data.size()) ? Success
+                                                     : nccl::UnhandledCudaError;
   };
   switch (call.kind) {
   case Kind::AllReduce:

@@ -89,9 +89,9 @@ static Result add(const char *name, Comm comm, const std::string &arguments,
   char where[64];
   std::snprintf(where, sizeof(where), " group=%d stream=%p",
                 group.depth ? group.number : 0, call.stream);
-  record(comm->worldRank,
-         std::string(name) + arguments + commText(comm) + where +
-             (isCapturing(call.stream) ? " captured" : ""));
+  record(comm->worldRank, std::string(name) + arguments + commText(comm) +
+                              where +
+                              (isCapturing(call.stream) ? " captured" : ""));
   if (Result result =
           inject(name, comm->worldRank, comm->async, comm->isHung)) {
     comm->lastError = "as it was told to";
@@ -399,9 +399,9 @@ FAKE_NCCL_API Result ncclCommDeregister(Comm comm, void *handle) {
   if (Result result = inject("ncclCommDeregister", comm->worldRank, comm->async,
                              comm->isHung))
     return result;
-  auto found = std::find_if(
-      comm->memory.begin(), comm->memory.end(),
-      [&](const auto &range) { return range.get() == handle; });
+  auto found =
+      std::find_if(comm->memory.begin(), comm->memory.end(),
+                   [&](const auto &range) { return range.get() == handle; });
   if (found == comm->memory.end()) {
     find("ncclCommDeregister: no such handle");
     return nccl::InvalidUsage;

@@ -216,8 +216,7 @@ bool fakenccl::writeMemory(void *stream, void *to, const void *from,
 
 bool fakenccl::moveMemory(const void *memory, void *host, size_t bytes,
                           bool isWrite) {
-  return !bytes ||
-         process.driver.move(addressOf(memory), host, bytes, isWrite);
+  return !bytes || process.driver.move(addressOf(memory), host, bytes, isWrite);
 }
 
 bool fakenccl::isCapturing(void *stream) {

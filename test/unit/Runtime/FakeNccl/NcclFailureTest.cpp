@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "CommunicatorDirect.h"
 #include "Device.h"
 #include "NcclTest.h"
 #include "World.h"
@@ -292,6 +293,43 @@ TEST_F(NcclFailureTest, AbortFromAnotherThread) {
   for (int rank : {1, 2})
     EXPECT_EQ(messages[size_t(rank)],
               "rank 0 stopped all ranks: stopped by a signal");
+}
+
+// Not even what was captured while all was well.
+TEST_F(NcclFailureTest, NothingIsLaunchedAfterAnAbort) {
+  std::vector<std::string> messages =
+      run(2, [&](Communicator &communicator) -> Error {
+        DirectCommunicator &direct = *communicator.direct();
+        bool isDirect = false;
+        if (Error error = communicator.prepare(*device, {}))
+          return error;
+        if (Error error = communicator.beginRun(*device, nullptr, isDirect))
+          return error;
+        std::string refusal;
+        std::shared_ptr<const DirectCommunicator::Recording> recording;
+        direct.beginCapture(nullptr);
+        direct.endCapture(refusal, recording);
+        EXPECT_EQ(refusal, "");
+        int numLaunches = 0;
+        auto launch = [&] {
+          ++numLaunches;
+          return Error::success();
+        };
+        EXPECT_FALSE(direct.launch(*recording, launch));
+        std::vector<std::string> all;
+        if (Error error = communicator.exchange("", all))
+          return error;
+        if (communicator.rank() == 0)
+          communicator.abort("stopped");
+        else
+          while (!communicator.checkStopped())
+            std::this_thread::yield();
+        Error error = direct.launch(*recording, launch);
+        EXPECT_EQ(numLaunches, 1);
+        return error;
+      });
+  EXPECT_EQ(messages[0], "stopped");
+  EXPECT_EQ(messages[1], "rank 0 stopped all ranks: stopped");
 }
 
 // An abort that waits for ever is left behind, and so is what it has not freed.

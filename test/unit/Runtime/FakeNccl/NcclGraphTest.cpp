@@ -6,8 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-// Each rank has a GPU of the fake CUDA driver, whose streams take turns: a graph
-// runs only while its rank, and those that it hears from, go on.
+// Each rank has a GPU of the fake CUDA driver, whose streams take turns: a
+// graph runs only while its rank, and those that it hears from, go on.
 
 #include "FakeCuda.h"
 #include "NcclTest.h"
@@ -56,11 +56,11 @@ protected:
     reset("driver=" FAKE_CUDA "," + text);
   }
 
-  GpuRanks &
-  make(int count,
-       const std::function<std::string(int)> &graph =
-           [](int) { return ",graph=on"; },
-       double timeout = 20) {
+  GpuRanks &make(
+      int count,
+      const std::function<std::string(int)> &graph =
+          [](int) { return ",graph=on"; },
+      double timeout = 20) {
     auto wrap = [timeout](MuonCommunicator *control) {
       MuonNcclOptions options = {};
       options.size = sizeof(options);
@@ -256,8 +256,7 @@ TEST_F(NcclGraphTest, CaptureThatSpoilsTheCommunicator) {
 // Each collective of the graph, in its second launch.
 TEST_F(NcclGraphTest, ErrorsNameTheCollectiveThatFailed) {
   const char *const names[] = {"reduce_scatter 'gradient of w'",
-                               "all_reduce 'look'",
-                               "all_gather 'update of w'"};
+                               "all_reduce 'look'", "all_gather 'update of w'"};
   for (int which = 0; which < 3; ++which) {
     SCOPED_TRACE(names[which]);
     ASSERT_TRUE(fakeCudaReset("devices=3"));
@@ -274,9 +273,9 @@ TEST_F(NcclGraphTest, ErrorsNameTheCollectiveThatFailed) {
                                 " of the step: NCCL failed: "
                                 "ncclRemoteError (6)")));
     for (size_t rank : {0, 2})
-      EXPECT_THAT(all.ranks[rank].error,
-                  HasSubstr("rank 1 stopped all ranks: " +
-                            std::string(names[which])));
+      EXPECT_THAT(
+          all.ranks[rank].error,
+          HasSubstr("rank 1 stopped all ranks: " + std::string(names[which])));
     // The graphs are gone, and nothing runs any more.
     EXPECT_EQ(stats().graphExecs, 0u);
     EXPECT_EQ(numAlive(), 0);

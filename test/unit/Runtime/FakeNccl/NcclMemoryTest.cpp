@@ -119,9 +119,8 @@ protected:
       step.setArena(arena, 2 * numBytes);
       Error error = step.setCommunicator(communicator);
       for (int i = 0; i < 3 && !error; ++i)
-        error = device->inContext([&] {
-          return runOnce(step, *device, rank, uses, arena, tensor);
-        });
+        error = device->inContext(
+            [&] { return runOnce(step, *device, rank, uses, arena, tensor); });
       text = error ? error.message() : step.describeRun();
     }
     device->deallocate(arena);
@@ -181,10 +180,9 @@ TEST_F(NcclMemoryTest, IsRegisteredOnceAfterTheFirstRun) {
   EXPECT_EQ(count("ncclCommDeregister"), numRanks);
   std::vector<std::string> calls = callsOf(1);
   auto isCalled = [&](const char *name) {
-    return std::find_if(calls.begin(), calls.end(),
-                        [&](const std::string &call) {
-                          return call.rfind(name, 0) == 0;
-                        });
+    return std::find_if(
+        calls.begin(), calls.end(),
+        [&](const std::string &call) { return call.rfind(name, 0) == 0; });
   };
   EXPECT_LT(isCalled("ncclAllReduce"), isCalled("ncclCommRegister"));
   EXPECT_LT(isCalled("ncclCommDeregister"), isCalled("ncclCommFinalize"));
@@ -248,9 +246,8 @@ TEST_F(NcclMemoryTest, TheStandInSeesWhatIsWrong) {
       EXPECT_EQ(library->commRegister(comm, memory, 64, &handle),
                 nccl::Success);
     auto result = device->inContext([&] {
-      return library->check(library->allReduce(memory, memory, 4,
-                                               nccl::Float32, nccl::Sum, comm,
-                                               nullptr),
+      return library->check(library->allReduce(memory, memory, 4, nccl::Float32,
+                                               nccl::Sum, comm, nullptr),
                             "ncclAllReduce", comm);
     });
     EXPECT_THAT(result.message(), HasSubstr("calls something else"));
