@@ -120,7 +120,8 @@ Engine::~Engine() {
   while (inboxRequest.isActive && Clock::now() < end)
     if (Error error = link->test(inboxRequest, arrival))
       break;
-  if (!failure && !inboxRequest.isActive)
+  notes.remove_if([](const Note &note) { return !note.request.isActive; });
+  if (!failure && !inboxRequest.isActive && notes.empty())
     return;
   // The network may still use these.
   static std::mutex mutex;
@@ -128,6 +129,9 @@ Engine::~Engine() {
       std::pair<std::vector<std::shared_ptr<Operation>>, std::vector<char>>>();
   std::lock_guard<std::mutex> lock(mutex);
   kept->emplace_back(std::move(active), std::move(inbox));
+  for (Note &note : notes)
+    kept->emplace_back(std::vector<std::shared_ptr<Operation>>(),
+                       std::move(note.data));
   kept->emplace_back(std::vector<std::shared_ptr<Operation>>(),
                      std::move(farewell));
 }
@@ -185,6 +189,41 @@ Error Engine::checkStopped() {
   return Error::success();
 }
 
+void Engine::setPlace(std::function<std::string()> value) {
+  Call call(*this);
+  place = std::move(value);
+}
+
+Error Engine::note(int32_t rank, Announcement::What what, std::string text) {
+  Announcement announcement;
+  announcement.what = what;
+  announcement.text = std::move(text);
+  Note &note = notes.emplace_back();
+  note.data = announcement.pack();
+  return link->send(rank, kAnnouncementTag, note.data.data(),
+                    int64_t(note.data.size()), note.request);
+}
+
+std::vector<std::optional<std::string>>
+Engine::askPlaces(std::chrono::milliseconds patience) {
+  Call call(*this);
+  answers.assign(size_t(size()), std::nullopt);
+  Error error = failure;
+  for (int32_t other = 0; other < size() && !error; ++other)
+    if (other != rank())
+      error = note(other, Announcement::Ask, std::string());
+  const auto end = Clock::now() + patience;
+  for (int idle = 0; !error && Clock::now() < end; rest(idle)) {
+    if (std::count(answers.begin(), answers.end(), std::nullopt) == 1)
+      break;
+    bool moved = false;
+    error = poll(moved);
+  }
+  if (error && !failure)
+    error = fail(error);
+  return std::exchange(answers, {});
+}
+
 Error Engine::wait(Operation &operation) {
   if (failure)
     return failure;
@@ -240,6 +279,13 @@ Error Engine::poll(bool &moved, bool givesWay) {
 Error Engine::pollAnnouncements(bool &moved) {
   if (size() == 1)
     return Error::success();
+  for (auto it = notes.begin(); it != notes.end();) {
+    Link::Arrival arrival;
+    if (it->request.isActive)
+      if (Error error = link->test(it->request, arrival))
+        return error;
+    it = it->request.isActive ? std::next(it) : notes.erase(it);
+  }
   for (;;) {
     if (!inboxRequest.isActive) {
       if (Error error =
@@ -271,6 +317,14 @@ Error Engine::deliver(int32_t rank, Announcement announcement) {
                       "rank " + std::to_string(rank) +
                           " stopped all ranks: " + announcement.text),
                 /*isTold=*/true);
+  if (announcement.what == Announcement::Ask)
+    return place ? note(rank, Announcement::Answer, place()) : Error::success();
+  if (announcement.what == Announcement::Answer) {
+    // Later ones are of no use any more.
+    if (size_t(rank) < answers.size())
+      answers[size_t(rank)] = std::move(announcement.text);
+    return Error::success();
+  }
   for (const std::shared_ptr<Operation> &operation : active)
     if (operation->key() == announcement.key)
       return operation->accept(rank, std::move(announcement));

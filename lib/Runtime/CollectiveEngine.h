@@ -15,6 +15,7 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <list>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -37,6 +38,9 @@ public:
   Error exchange(const std::string &mine,
                  std::vector<std::string> &all) override;
   Error checkStopped() override;
+  void setPlace(std::function<std::string()> value) override;
+  std::vector<std::optional<std::string>>
+  askPlaces(std::chrono::milliseconds patience) override;
   /// Takes effect at once, or, where the link may not be used by this thread
   /// or is in use, in the call that is under way or the next one.
   void abort(const std::string &reason) override;
@@ -50,6 +54,7 @@ private:
   Error poll(bool &moved, bool givesWay = false);
   Error pollAnnouncements(bool &moved);
   Error deliver(int32_t rank, Announcement announcement);
+  Error note(int32_t rank, Announcement::What what, std::string text);
   Error timeOut(const Operation &operation);
   /// Remembers the first failure and tells the others.
   Error fail(Error error, bool isTold = false);
@@ -77,6 +82,15 @@ private:
   std::map<Key, std::vector<Early>> early;
   std::vector<char> inbox;
   Link::Request inboxRequest;
+
+  /// Messages that are no collectives, until they are sent.
+  struct Note {
+    std::vector<char> data;
+    Link::Request request;
+  };
+  std::list<Note> notes;
+  std::function<std::string()> place;
+  std::vector<std::optional<std::string>> answers;
 
   std::mutex reasonMutex;
   std::string reason;

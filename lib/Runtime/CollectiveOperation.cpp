@@ -55,7 +55,7 @@ bool Announcement::unpack(const char *data, int64_t bytes) {
   if (header.magic != Header().magic ||
       bytes !=
           int64_t(sizeof(header)) + header.textBytes + header.payloadBytes ||
-      (header.what != Start && header.what != Abort) || header.tag < 0 ||
+      header.what < Start || header.what > Answer || header.tag < 0 ||
       header.tag >= Link::kLargestTag)
     return false;
   what = What(header.what);

@@ -23,16 +23,17 @@ namespace muon::collective {
 using Key = std::pair<uint64_t, uint64_t>;
 
 /// What a rank tells every other rank of the group when it starts a
-/// collective, or every rank when it stops.
+/// collective, or every rank when it stops, or when it wants to know where they
+/// are.
 struct Announcement {
-  enum What : uint32_t { Start = 1, Abort = 2 };
+  enum What : uint32_t { Start = 1, Abort = 2, Ask = 3, Answer = 4 };
 
   What what = Start;
   Key key;
   uint64_t fingerprint = 0;
   /// Of the messages that follow; those of the second phase have the next one.
   int32_t tag = 0;
-  /// A description, or the reason.
+  /// A description, the reason, or the answer.
   std::string text;
   std::vector<char> payload;
 

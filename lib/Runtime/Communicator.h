@@ -20,12 +20,14 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace muon {
 
 class Device;
+class DirectCommunicator;
 
 namespace nccl {
 struct Library;
@@ -71,6 +73,13 @@ struct CollectiveBuffers {
 struct Traffic {
   uint64_t bytesSent = 0, bytesReceived = 0;
   uint64_t collectives = 0;
+
+  Traffic &operator+=(const Traffic &other) {
+    bytesSent += other.bytesSent;
+    bytesReceived += other.bytesReceived;
+    collectives += other.collectives;
+    return *this;
+  }
 };
 
 /// What one rank moves in a collective: a rule, not a measurement.
@@ -110,6 +119,14 @@ public:
   /// something else than a collective.
   virtual Error checkStopped() { return Error::success(); }
 
+  /// Where this rank is, for others that ask. Called in calls of this
+  /// communicator and by its own threads, until it is replaced.
+  virtual void setPlace(std::function<std::string()>) {}
+  /// What the ranks say of where they are, as far as they answer in time; those
+  /// answer that are in a call of their communicator. Not of this rank.
+  virtual std::vector<std::optional<std::string>>
+  askPlaces(std::chrono::milliseconds patience);
+
   /// Before the first run of a step, on all ranks: `collectives` are all that
   /// it will start. Outlived by none of them.
   virtual Error prepare(Device &device,
@@ -119,6 +136,9 @@ public:
   /// buffers are to be in memory of the device, which is then read and written
   /// in the order of the stream; otherwise they are in memory of the host.
   virtual Error beginRun(Device &device, void *stream, bool &isDirect);
+
+  /// Null if its collectives are not work of a stream.
+  virtual DirectCommunicator *direct() { return nullptr; }
 
   /// After a run that did not fail: waits for what it put on the stream.
   virtual Error finishRun() { return Error::success(); }

@@ -32,10 +32,8 @@ public:
     Use use(nccl);
     if (nccl.failure)
       return *nccl.failure;
-    const Traffic moved = muon::getTraffic(collective);
-    nccl.traffic.bytesSent += moved.bytesSent;
-    nccl.traffic.bytesReceived += moved.bytesReceived;
-    nccl.traffic.collectives += moved.collectives;
+    Traffic &all = nccl.captured ? nccl.captured->traffic : nccl.traffic;
+    all += muon::getTraffic(collective);
     isOver = true;
     return Error::success();
   }
@@ -85,35 +83,35 @@ void Nccl::leave() {
 }
 
 /// Ends what is on the streams of this rank. Not for ever: an abort may itself
-/// wait for a network that is gone, and then it is left behind.
+/// wait for a network that is gone, and then it is left behind. At once for all
+/// communicators, and without the graphs, since each may wait for the others
+/// and for these.
 void Nccl::abortComms() {
   struct State {
     std::mutex mutex;
     std::condition_variable changed;
-    bool isOver = false;
+    size_t left = 0;
   };
+  const std::vector<Comm> all = comms->own();
   auto state = std::make_shared<State>();
-  auto work = [state, comms = comms, library = library] {
-    for (Comm comm : comms->own())
+  state->left = all.size();
+  for (Comm comm : all) {
+    auto work = [state, comm, comms = comms, library = library] {
       library->commAbort(comm);
-    std::lock_guard<std::mutex> lock(state->mutex);
-    state->isOver = true;
-    state->changed.notify_all();
-  };
-  std::thread thread;
-  try {
-    thread = std::thread(work);
-  } catch (const std::exception &) {
-    return work();
+      std::lock_guard<std::mutex> lock(state->mutex);
+      --state->left;
+      state->changed.notify_all();
+    };
+    try {
+      std::thread(work).detach();
+    } catch (const std::exception &) {
+      work();
+    }
   }
+  for (const auto &entry : releases)
+    entry.second();
   std::unique_lock<std::mutex> lock(state->mutex);
-  const bool isOver =
-      state->changed.wait_for(lock, kLongestEnd, [&] { return state->isOver; });
-  lock.unlock();
-  if (isOver)
-    thread.join();
-  else
-    thread.detach();
+  state->changed.wait_for(lock, kLongestEnd, [&] { return !state->left; });
   comms = std::make_shared<Comms>();
 }
 
@@ -123,6 +121,7 @@ Error Nccl::exchange(const std::string &mine, std::vector<std::string> &all) {
 }
 
 Nccl::~Nccl() {
+  control->setPlace(nullptr);
   if (failure)
     return;
   if (Error error = control->checkStopped()) {
@@ -150,6 +149,16 @@ Nccl::~Nccl() {
 //===----------------------------------------------------------------------===//
 
 Error Nccl::beginRun(Device &on, void *runStream, bool &direct) {
+  Use use(*this);
+  if (Error error = isStopped())
+    return fail(error);
+  Error error = open(on, runStream, direct);
+  std::lock_guard<std::mutex> lock(placeMutex);
+  ++numRuns;
+  return error;
+}
+
+Error Nccl::open(Device &on, void *runStream, bool &direct) {
   const bool isGpu = std::strcmp(on.name(), "cuda") == 0;
   if (!isGpu && !library->movesHostMemory)
     return Error(MUON_ERROR_UNSUPPORTED,
@@ -159,70 +168,79 @@ Error Nccl::beginRun(Device &on, void *runStream, bool &direct) {
   device = &on;
   stream = runStream;
   isDirect = direct = isGpu;
-  last.clear();
+  setMarks(nullptr);
   return Error::success();
 }
 
-Error Nccl::findComm(const Collective &collective, Comm &comm) const {
+Error Nccl::findComm(const Group &group, Comm &comm) const {
   // One rank alone exchanges with itself.
   comm = comms->world;
-  if (collective.group.size() == 1 || isWorld(collective.group))
+  if (group.size() == 1 || isWorld(group))
     return Error::success();
-  auto found = comms->parts.find(collective.group);
+  auto found = comms->parts.find(group);
   if (found == comms->parts.end())
     return Error(MUON_ERROR_INVALID_ARGUMENT,
-                 describe(collective) +
-                     ": the ranks have not prepared this group");
+                 "the ranks have not prepared this group");
   comm = found->second;
   return Error::success();
 }
 
 Error Nccl::issue(Comm comm, const Collective &collective,
-                  const std::vector<Call> &calls) {
+                  const std::vector<Call> &calls, Result &result) {
   const DataType type = typeOf(collective.type);
   const ReduceOp op = collective.isMean ? Average : Sum;
-  if (Error error = MUON_NCCL_CALL(comm, groupStart))
-    return error;
+  const Library &nccl = *library;
+  result = nccl.groupStart();
+  if (result != Success && result != InProgress)
+    return nccl.check(result, symbolOf(&Library::groupStart), comm);
   for (const Call &call : calls) {
     const auto count = size_t(call.count);
-    Error error = Error::success();
+    std::string_view symbol;
     switch (call.kind) {
     case Call::AllReduce:
-      error = MUON_NCCL_CALL(comm, allReduce, call.send, call.receive, count,
-                             type, op, comm, stream);
+      symbol = symbolOf(&Library::allReduce);
+      result = nccl.allReduce(call.send, call.receive, count, type, op, comm,
+                              stream);
       break;
     case Call::ReduceScatter:
-      error = MUON_NCCL_CALL(comm, reduceScatter, call.send, call.receive,
-                             count, type, op, comm, stream);
+      symbol = symbolOf(&Library::reduceScatter);
+      result = nccl.reduceScatter(call.send, call.receive, count, type, op,
+                                  comm, stream);
       break;
     case Call::AllGather:
-      error = MUON_NCCL_CALL(comm, allGather, call.send, call.receive, count,
-                             type, comm, stream);
+      symbol = symbolOf(&Library::allGather);
+      result =
+          nccl.allGather(call.send, call.receive, count, type, comm, stream);
       break;
     case Call::Reduce:
-      error = MUON_NCCL_CALL(comm, reduce, call.send, call.receive, count, type,
-                             op, call.place, comm, stream);
+      symbol = symbolOf(&Library::reduce);
+      result = nccl.reduce(call.send, call.receive, count, type, op, call.place,
+                           comm, stream);
       break;
     case Call::Broadcast:
-      error = MUON_NCCL_CALL(comm, broadcast, call.send, call.receive, count,
-                             type, call.place, comm, stream);
+      symbol = symbolOf(&Library::broadcast);
+      result = nccl.broadcast(call.send, call.receive, count, type, call.place,
+                              comm, stream);
       break;
     case Call::Send:
-      error = MUON_NCCL_CALL(comm, send, call.send, count, type, call.place,
-                             comm, stream);
+      symbol = symbolOf(&Library::send);
+      result = nccl.send(call.send, count, type, call.place, comm, stream);
       break;
     case Call::Receive:
-      error = MUON_NCCL_CALL(comm, receive, call.receive, count, type,
-                             call.place, comm, stream);
+      symbol = symbolOf(&Library::receive);
+      result =
+          nccl.receive(call.receive, count, type, call.place, comm, stream);
       break;
     }
-    if (error) {
+    if (result != Success && result != InProgress) {
+      const Error error = nccl.check(result, symbol, comm);
       // A group of this thread must not stay open, whatever becomes of it.
-      (void)library->groupEnd();
+      (void)nccl.groupEnd();
       return error;
     }
   }
-  return MUON_NCCL_CALL(comm, groupEnd);
+  result = nccl.groupEnd();
+  return nccl.check(result, symbolOf(&Library::groupEnd), comm);
 }
 
 Error Nccl::start(const Collective &collective,
@@ -237,8 +255,8 @@ Error Nccl::start(const Collective &collective,
     return Error(MUON_ERROR_NOT_READY,
                  describe(collective) + ": outside a run of a step");
   Comm comm = nullptr;
-  if (Error error = findComm(collective, comm))
-    return error;
+  if (Error error = findComm(collective.group, comm))
+    return Error(error.status(), describe(collective) + ": " + error.message());
 
   std::vector<Call> calls;
   if (collective.group.size() == 1) {
@@ -257,16 +275,33 @@ Error Nccl::start(const Collective &collective,
     calls = callsOf(collective, buffers, isOneCall);
   }
 
-  Started started = {&collective, buffers.tensors};
-  auto what = [&] { return started.text(); };
+  Started mine = {comm, &collective, buffers.tensors};
+  auto what = [&] { return mine.text(); };
   if (!calls.empty()) {
-    if (Error error =
-            device->inContext([&] { return issue(comm, collective, calls); }))
-      return fail(Error(error.status(), what() + ": " + error.message()));
-    // What follows on the stream would come too early otherwise.
+    Result result = Success;
+    if (Error error = device->inContext(
+            [&] { return issue(comm, collective, calls, result); })) {
+      error = Error(error.status(), what() + ": " + error.message());
+      if (!isRefusal(comm, result))
+        return fail(error);
+      refusal = error.message();
+      return error;
+    }
+    {
+      std::lock_guard<std::mutex> lock(placeMutex);
+      started.push_back(mine);
+    }
+    // What follows on the stream would come too early otherwise, or not into
+    // the graph.
     if (Error error = settle(comm, what))
       return error;
-    last[comm] = std::move(started);
+    if (!isDirect) {
+      std::lock_guard<std::mutex> lock(placeMutex);
+      numMoved = started.size();
+    }
+    if (marks)
+      if (Error error = marks->put(uint32_t(started.size()), stream))
+        return fail(Error(error.status(), what() + ": " + error.message()));
   }
   transfer = std::make_unique<Handle>(*this, collective);
   return Error::success();
@@ -278,34 +313,36 @@ Error Nccl::finishRun() {
   if (failure)
     return *failure;
   Device *on = std::exchange(device, nullptr);
-  if (!on || !isDirect || last.empty())
+  if (!on || !isDirect || started.empty()) {
+    setMarks(nullptr);
     return Error::success();
-  const Started *failed = nullptr;
+  }
+  std::set<Comm> used;
+  for (const Started &each : started)
+    used.insert(each.comm);
+  Comm failed = nullptr;
+  bool isOfStream = false;
   auto what = [&] {
-    if (failed)
-      return failed->text();
-    std::string text = "waiting for the collectives of a step";
-    const char *before = ", the last of each group being ";
-    for (const auto &entry : last) {
-      text += before + entry.second.text();
-      before = ", ";
-    }
-    return text;
+    return (isOfStream ? "on the stream, before or in " : "") +
+           placeText(failed);
   };
   return await(
       [&](bool &isDone) {
-        for (const auto &entry : last) {
-          Comm comm = entry.first;
+        for (Comm comm : used) {
           Result state = Success;
           if (Error error =
                   MUON_NCCL_CALL(comm, commGetAsyncError, comm, &state))
             return error;
           if (Error error = library->check(state, "NCCL", comm)) {
-            failed = &entry.second;
+            failed = comm;
             return error;
           }
         }
-        return on->isIdle(stream, isDone);
+        Error error = on->isIdle(stream, isDone);
+        isOfStream = bool(error);
+        if (isDone)
+          setMarks(nullptr);
+        return error;
       },
       what);
 }

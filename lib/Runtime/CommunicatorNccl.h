@@ -11,6 +11,8 @@
 
 #include "CollectiveLayout.h"
 #include "Communicator.h"
+#include "CommunicatorDirect.h"
+#include "Device.h"
 #include "NcclCalls.h"
 #include "NcclLibrary.h"
 #include "Text.h"
@@ -58,13 +60,14 @@ struct Comms {
   }
 };
 
-class Nccl final : public Communicator {
+class Nccl final : public Communicator, public DirectCommunicator {
 public:
   Nccl(std::shared_ptr<const Library> library,
        std::shared_ptr<Communicator> control, void *given)
       : library(std::move(library)), control(std::move(control)) {
     comms->world = static_cast<Comm>(given);
     comms->isGiven = given;
+    this->control->setPlace([this] { return placeOf().pack(); });
   }
   ~Nccl() override;
 
@@ -86,8 +89,28 @@ public:
   Error finishRun() override;
   void abort(const std::string &reason) override;
 
+  DirectCommunicator *direct() override { return this; }
+  void setMarks(Marks *value) override;
+  void beginCapture(void *on) override;
+  void endCapture(std::string &refusal,
+                  std::shared_ptr<const Recording> &recording) override;
+  Error launch(const Recording &recording,
+               const std::function<Error()> &launch) override;
+  void setRelease(const void *owner, std::function<void()> release) override;
+  Error isAnywhere(bool mine, bool &isAny) override;
+  bool isCutUp(const Collective &collective) const override {
+    return collective.kind == Collective::AllToAll ||
+           (collective.kind != Collective::AllReduce &&
+            uneven.count(collective::fingerprint(collective)));
+  }
+  Error registerMemory(Device &on, void *memory, uint64_t bytes,
+                       const std::vector<Group> &groups,
+                       std::unique_ptr<Registration> &registration,
+                       size_t &numGroups, std::string &whyNot) override;
+
 private:
   class Handle;
+  class Registered;
 
   /// Held by whoever calls NCCL. What another thread's abort() had to leave is
   /// done at the end.
@@ -105,11 +128,13 @@ private:
 
   Error isStopped() { return failure ? *failure : control->checkStopped(); }
   void leave();
+  Error open(Device &on, void *runStream, bool &direct);
   Error initialize(Device &device);
   Error split(Device &device, const std::vector<Group> &round);
   Error issue(Comm comm, const Collective &collective,
-              const std::vector<Call> &calls);
-  Error findComm(const Collective &collective, Comm &comm) const;
+              const std::vector<Call> &calls, Result &result);
+  bool isRefusal(Comm comm, Result result) const;
+  Error findComm(const Group &group, Comm &comm) const;
   template <typename Look, typename What>
   Error await(Look look, What what);
   template <typename What>
@@ -138,9 +163,10 @@ private:
 
   /// Of the run; null between runs.
   Device *device = nullptr;
-  void *stream = nullptr;
+  void *stream = nullptr, *runStream = nullptr;
   bool isDirect = false;
   struct Started {
+    Comm comm;
     const Collective *collective;
     std::function<std::string()> tensors;
 
@@ -150,8 +176,44 @@ private:
              (names.empty() ? "" : " of " + names);
     }
   };
-  /// What was last started by each.
-  std::map<Comm, Started> last;
+  struct Captured final : Recording {
+    std::vector<Started> started;
+    Traffic traffic;
+  };
+  /// Where a rank is.
+  struct Place {
+    uint64_t run = 0;
+    /// Of the collective; 0 if it is in none.
+    uint64_t fingerprint = 0;
+    std::string text;
+    /// Ranks of the collective, or all.
+    Group group;
+
+    std::string pack() const;
+    bool unpack(const std::string &bytes);
+  };
+  Place placeOf();
+  std::string placeText(Comm comm) const;
+  std::string othersText();
+  size_t numOver() const { return marks ? marks->read() : numMoved; }
+  void setActivity(std::string text);
+
+  /// Guards what follows, which others may ask for at any time.
+  std::mutex placeMutex;
+  /// Those of the run, in the order of the stream.
+  std::vector<Started> started;
+  /// How many of them are over, where that is not marked.
+  size_t numMoved = 0;
+  Marks *marks = nullptr;
+  uint64_t numRuns = 0;
+  /// Outside of runs.
+  std::string activity = "before its first run";
+  /// Not null during a capture.
+  std::shared_ptr<Captured> captured;
+  /// Why the library takes no part in it.
+  std::string refusal;
+  /// By owner.
+  std::map<const void *, std::function<void()>> releases;
 };
 
 /// Until look(isDone) says so, another rank ends all, or time is over. what()
@@ -167,12 +229,14 @@ Error Nccl::await(Look look, What what) {
       return Error::success();
     if (Error error = isStopped())
       return fail(error);
-    if (timeout.count() > 0 && Clock::now() - begin >= timeout)
-      return fail(Error(MUON_ERROR_EXECUTION,
-                        what() + " timed out after " +
-                            numberText(double(timeout.count()) / 1000) +
-                            " s: another rank did not take part, or the "
-                            "network does not carry it (NCCL_DEBUG=INFO)"));
+    if (timeout.count() > 0 && Clock::now() - begin >= timeout) {
+      std::string text = what() + " timed out after " +
+                         numberText(double(timeout.count()) / 1000) +
+                         " s: " + othersText();
+      // Then it is another rank that knows; this one may not have heard all.
+      Error error = isStopped();
+      return fail(error ? error : Error(MUON_ERROR_EXECUTION, std::move(text)));
+    }
   }
 }
 

@@ -73,6 +73,10 @@ struct Hub {
   std::atomic<bool> isStopped{false};
   int32_t stoppedBy = -1;
   std::string reason;
+  /// How often ranks have asked where the others are; of each rank, what it
+  /// said last, and to which of the questions.
+  std::atomic<uint64_t> numAsked{0};
+  std::vector<std::pair<uint64_t, std::string>> places;
 
   /// Final. Afterwards nobody reads memory of others.
   void stop(std::unique_lock<std::mutex> &lock, int32_t rank,
@@ -128,7 +132,9 @@ struct Operation {
 class Threads final : public Communicator {
 public:
   Threads(std::shared_ptr<Hub> hub, int32_t rank, int32_t ranks)
-      : hub(std::move(hub)), self(rank), ranks(ranks) {}
+      : hub(std::move(hub)), self(rank), ranks(ranks) {
+    this->hub->places.resize(size_t(ranks));
+  }
   ~Threads() override;
 
   int32_t rank() const override { return self; }
@@ -140,11 +146,18 @@ public:
     return exchangeByCollectives(*this, traffic, mine, all);
   }
   Error checkStopped() override {
-    if (!hub->isStopped)
+    if (!hub->isStopped && hub->numAsked == numAnswered)
       return Error::success();
     std::unique_lock<std::mutex> lock(hub->mutex);
-    return hub->failure(lock, self);
+    answer();
+    return hub->isStopped ? hub->failure(lock, self) : Error::success();
   }
+  void setPlace(std::function<std::string()> value) override {
+    std::unique_lock<std::mutex> lock(hub->mutex);
+    place = std::move(value);
+  }
+  std::vector<std::optional<std::string>>
+  askPlaces(std::chrono::milliseconds patience) override;
   void abort(const std::string &reason) override {
     std::unique_lock<std::mutex> lock(hub->mutex);
     hub->stop(lock, self, reason);
@@ -154,6 +167,8 @@ private:
   class Handle;
   class Waiting;
 
+  /// Where this rank is, if another one has asked. With the lock.
+  void answer();
   Error wait(Operation &operation);
   void runBackground();
   bool progress(std::unique_lock<std::mutex> &lock);
@@ -167,7 +182,11 @@ private:
   const int32_t self, ranks;
   std::map<std::vector<int32_t>, uint64_t> sequences;
 
+  /// Of the thread that calls this.
+  uint64_t numAnswered = 0;
+
   // Guarded by the hub.
+  std::function<std::string()> place;
   std::vector<std::shared_ptr<Operation>> active;
   int32_t numWaiting = 0;
   bool isAsleep = false, isEnding = false;
@@ -277,11 +296,40 @@ Error Threads::start(const Collective &collective,
   return Error::success();
 }
 
+void Threads::answer() {
+  if (hub->numAsked == numAnswered)
+    return;
+  numAnswered = hub->numAsked;
+  if (!place)
+    return;
+  hub->places[size_t(self)] = {numAnswered, place()};
+  hub->changed.notify_all();
+}
+
+std::vector<std::optional<std::string>>
+Threads::askPlaces(std::chrono::milliseconds patience) {
+  std::vector<std::optional<std::string>> answers{size_t(ranks)};
+  std::unique_lock<std::mutex> lock(hub->mutex);
+  const uint64_t number = ++hub->numAsked;
+  hub->changed.notify_all();
+  hub->changed.wait_for(lock, patience, [&] {
+    // Others may ask at the same time.
+    answer();
+    for (size_t rank = 0; rank < answers.size(); ++rank)
+      if (hub->places[rank].first >= number && int32_t(rank) != self)
+        answers[rank] = hub->places[rank].second;
+    return hub->isStopped ||
+           std::count(answers.begin(), answers.end(), std::nullopt) == 1;
+  });
+  return answers;
+}
+
 Error Threads::wait(Operation &operation) {
   auto end = Clock::now() + std::min(timeout, kLongest);
   std::unique_lock<std::mutex> lock(hub->mutex);
   Waiting waiting(*this);
   while (!hub->isStopped && !operation.isDone()) {
+    answer();
     if (progress(lock) || hub->isStopped || operation.isDone())
       continue;
     // What the background is at is no time of waiting for others.

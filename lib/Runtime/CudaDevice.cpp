@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "CpuFeatures.h"
+#include "CudaMarks.h"
 #include "CudaProgram.h"
 #include "Device.h"
 #include "Manifest.h"
@@ -135,6 +136,17 @@ public:
   Error clear(void *device, uint64_t bytes, void *stream) override;
   Error synchronize(void *stream) override;
   Error isIdle(void *stream, bool &isIdle) override;
+  Error makeMarks(uint32_t most, void *stream,
+                  std::unique_ptr<Marks> &marks) override {
+    auto made = std::make_unique<CudaMarks>(gpu);
+    ContextScope scope(driver, gpu->context);
+    if (scope.error())
+      return scope.error();
+    if (Error error = made->make(most, static_cast<Stream>(stream)))
+      return error;
+    marks = std::move(made);
+    return Error::success();
+  }
   Error inContext(const std::function<Error()> &body) override {
     ContextScope scope(driver, gpu->context);
     return scope.error() ? scope.error() : body();

@@ -10,6 +10,8 @@
 
 #include "StepCollectives.h"
 
+#include <utility>
+
 using namespace muon;
 using namespace muon::cuda;
 
@@ -27,10 +29,13 @@ CudaExecution::CudaExecution(std::shared_ptr<const CudaProgram> from,
   if (collectives) {
     host.collective_start = collectiveStart;
     host.collective_wait = collectiveWait;
+    collectives->setRelease([this] { dropGraph(); });
   }
 }
 
 CudaExecution::~CudaExecution() {
+  if (collectives)
+    collectives->setRelease(nullptr);
   ContextScope scope(*gpu.driver, gpu.context);
   if (scope.error())
     return;
@@ -38,8 +43,17 @@ CudaExecution::~CudaExecution() {
     gpu.driver->eventSynchronize(done);
     gpu.driver->eventDestroy(done);
   }
-  if (graph)
-    gpu.driver->graphExecDestroy(graph);
+  dropGraph();
+}
+
+// One that runs goes when it has ended ("cuGraphExecDestroy" in the CUDA Driver
+// API manual).
+void CudaExecution::dropGraph() {
+  std::lock_guard<std::mutex> lock(graphMutex);
+  GraphExec last = std::exchange(graph, nullptr);
+  ContextScope scope(*gpu.driver, gpu.context);
+  if (last && !scope.error())
+    gpu.driver->graphExecDestroy(last);
 }
 
 void CudaExecution::launch(void *context, int32_t kernel, int64_t blocks,
@@ -98,7 +112,7 @@ Error CudaExecution::callStep(void *const *slots, Stream stream) {
 // caller's may be waited for by another thread meanwhile. It does not
 // synchronize with the default stream, or work that others put there would
 // break the capture.
-Error CudaExecution::capture(void *const *slots) {
+Error CudaExecution::capture(void *const *slots, bool &isKept) {
   const NvtxRange capturing("capture");
   const Driver &driver = *gpu.driver;
   Stream stream = nullptr;
@@ -119,14 +133,59 @@ Error CudaExecution::capture(void *const *slots) {
   if (Error error = MUON_CUDA_CALL(driver, streamBeginCapture, stream,
                                    CaptureThreadLocal))
     return error;
+  if (collectives)
+    collectives->beginCapture(stream);
   Error stepError = callStep(slots, stream);
+  if (collectives)
+    stepError = collectives->endCapture(stepError);
   Error endError =
       MUON_CUDA_CALL(driver, streamEndCapture, stream, &guard.graph);
   if (stepError)
     return stepError;
-  if (endError)
+  if (collectives) {
+    if (endError && !collectives->isRefused())
+      return endError;
+    if (Error error = collectives->keep(isKept))
+      return error;
+    if (!isKept)
+      return Error::success();
+  } else if (endError) {
     return endError;
-  return MUON_CUDA_CALL(driver, graphInstantiate, &graph, guard.graph, 0ull);
+  }
+  isKept = true;
+  GraphExec made = nullptr;
+  if (Error error =
+          MUON_CUDA_CALL(driver, graphInstantiate, &made, guard.graph, 0ull))
+    return error;
+  std::lock_guard<std::mutex> lock(graphMutex);
+  graph = made;
+  return Error::success();
+}
+
+Error CudaExecution::runTogether(void *const *slots, Stream stream) {
+  StepCollectives::Way way;
+  if (Error error =
+          collectives->choose(gpu.useGraph ? "" : "its device has graph=off",
+                              gpu.isGraphAsked, way))
+    return error;
+  if (way == StepCollectives::Way::Capture) {
+    dropGraph();
+    bool isKept = false;
+    if (Error error = capture(slots, isKept))
+      return error;
+    if (!isKept)
+      way = StepCollectives::Way::Calls;
+  }
+  if (way == StepCollectives::Way::Calls)
+    return callStep(slots, stream);
+  Error error = collectives->launch([&] {
+    std::lock_guard<std::mutex> lock(graphMutex);
+    return MUON_CUDA_CALL(*gpu.driver, graphLaunch, graph, stream);
+  });
+  // It may have come after an abort that waits for its end.
+  if (error)
+    dropGraph();
+  return error;
 }
 
 Error CudaExecution::begin(void *stream) {
@@ -159,11 +218,14 @@ Error CudaExecution::run(void *const *slots, void *streamHandle) {
     return scope.error();
 
   Error error = Error::success();
-  if (!gpu.useGraph || collectives) {
+  if (collectives) {
+    error = runTogether(slots, stream);
+  } else if (!gpu.useGraph) {
     error = callStep(slots, stream);
   } else {
+    bool isKept = false;
     if (!graph)
-      error = capture(slots);
+      error = capture(slots, isKept);
     if (!error)
       error = MUON_CUDA_CALL(driver, graphLaunch, graph, stream);
   }

@@ -12,14 +12,16 @@
 #include "CudaNvtx.h"
 #include "CudaProgram.h"
 
+#include <mutex>
 #include <optional>
 
 namespace muon::cuda {
 
 /// Captures the launches of the first run into a graph, and launches that each
 /// time. The step's parameters are addresses that do not change; what changes
-/// is in memory of the device. A step with collectives is no graph: the host
-/// takes part in the middle of it.
+/// is in memory of the device. Collectives are part of the graph where the
+/// communicator can do that; then so are the addresses of tensors, and the
+/// graph is made anew when these change.
 class CudaExecution final : public Execution {
 public:
   CudaExecution(std::shared_ptr<const CudaProgram> program,
@@ -39,7 +41,11 @@ private:
   Error launch(int32_t kernel, int64_t blocks, int64_t offset, int32_t first,
                int32_t count);
   Error callStep(void *const *slots, Stream stream);
-  Error capture(void *const *slots);
+  /// Not kept if the ranks leave it at calls.
+  Error capture(void *const *slots, bool &isKept);
+  Error runTogether(void *const *slots, Stream stream);
+  /// From any thread.
+  void dropGraph();
 
   std::shared_ptr<const CudaProgram> program;
   const Gpu &gpu;
@@ -55,6 +61,7 @@ private:
   std::string phase;
   std::optional<NvtxRange> range;
 
+  std::mutex graphMutex;
   GraphExec graph = nullptr;
   /// Recorded at the end of each run, made by the first begin().
   Event done = nullptr;

@@ -56,7 +56,7 @@ Error cuda::parseOptions(std::string_view text, DeviceOptions &options) {
     } else if (key == "graph") {
       if (value != "on" && value != "off")
         return bad(item, "graph=on or graph=off");
-      options.graph = value == "on";
+      options.graph = options.isGraphAsked = value == "on";
     } else if (key == "driver") {
       if (value.empty())
         return bad(item, "driver=PATH");
@@ -72,6 +72,7 @@ Error Gpu::open(const DeviceOptions &options) {
   if (Error error = Driver::load(options.library, driver))
     return error;
   useGraph = options.graph;
+  isGraphAsked = options.isGraphAsked;
   int count = 0;
   if (Error error = MUON_CUDA_CALL(*driver, deviceGetCount, &count))
     return error;

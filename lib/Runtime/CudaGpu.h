@@ -25,6 +25,8 @@ struct DeviceOptions {
   std::string library = "libcuda.so.1";
   int ordinal = 0;
   bool graph = true;
+  /// Rather than by default.
+  bool isGraphAsked = false;
 };
 
 Error parseOptions(std::string_view text, DeviceOptions &options);
@@ -60,7 +62,7 @@ struct Gpu {
   uint32_t maxShared = 0;
   Context context = nullptr;
   bool retained = false;
-  bool useGraph = true;
+  bool useGraph = true, isGraphAsked = false;
 
   Gpu() = default;
   Gpu(const Gpu &) = delete;

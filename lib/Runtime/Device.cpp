@@ -22,6 +22,7 @@ Error Execution::begin(void *) { return Error::success(); }
 Error Execution::wait() { return Error::success(); }
 
 Program::~Program() = default;
+Marks::~Marks() = default;
 Device::~Device() = default;
 
 Error Device::downloadUndefined(void *host, const void *device, uint64_t bytes,
@@ -32,6 +33,11 @@ Error Device::downloadUndefined(void *host, const void *device, uint64_t bytes,
 Error Device::isIdle(void *stream, bool &isIdle) {
   isIdle = true;
   return synchronize(stream);
+}
+
+Error Device::makeMarks(uint32_t, void *, std::unique_ptr<Marks> &marks) {
+  marks.reset();
+  return Error::success();
 }
 
 Error Device::inContext(const std::function<Error()> &body) { return body(); }

@@ -81,6 +81,20 @@ public:
   virtual Error counters(std::string &json) const;
 };
 
+/// A number that work of streams sets when its turn has come, and that the host
+/// may read at any time.
+class Marks {
+public:
+  virtual ~Marks();
+
+  /// Back to 0, while no stream has marks to come.
+  virtual void reset() = 0;
+  /// Sets `number` after what is on the stream; into a graph, if the stream is
+  /// being captured. Numbers beyond the greatest that there is set that one.
+  virtual Error put(uint32_t number, void *stream) = 0;
+  virtual uint32_t read() const = 0;
+};
+
 /// Executes artifacts of one target. A device is shared by all steps that run
 /// on it, from any thread. Null is the default stream.
 class Device {
@@ -135,6 +149,10 @@ public:
   virtual Error synchronize(void *stream) = 0;
   /// Whether all of that has ended, without waiting where that is possible.
   virtual Error isIdle(void *stream, bool &isIdle);
+  /// Marks up to `most`, for what comes later on `stream` and on streams that
+  /// wait for it; null where work does not outlive the call that makes it.
+  virtual Error makeMarks(uint32_t most, void *stream,
+                          std::unique_ptr<Marks> &marks);
   /// Calls `body` such that libraries which use the device find it: on a GPU,
   /// with its context current.
   virtual Error inContext(const std::function<Error()> &body);

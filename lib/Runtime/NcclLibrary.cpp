@@ -109,6 +109,12 @@ Error Library::load(const std::string &given,
     ::dlclose(handle);
     return refuse(std::move(message));
   }
+#define MUON_NCCL_LOAD(name, symbol, since, type, parameters)                  \
+  if (result->version >= since)                                                \
+    result->name =                                                             \
+        reinterpret_cast<decltype(result->name)>(::dlsym(handle, #symbol));
+  MUON_NCCL_OPTIONAL_FUNCTIONS(MUON_NCCL_LOAD)
+#undef MUON_NCCL_LOAD
   result->movesHostMemory = ::dlsym(handle, "muonNcclMovesHostMemory");
   library = std::move(result);
   return Error::success();

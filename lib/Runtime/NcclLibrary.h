@@ -99,6 +99,12 @@ static_assert(sizeof(Config) == 48 && offsetof(Config, netName) == 32);
   FUNCTION(receive, ncclRecv, 2703, Result,                                    \
            (void *, size_t, DataType, int, Comm, void *))
 
+/// Null where the library is older.
+#define MUON_NCCL_OPTIONAL_FUNCTIONS(FUNCTION)                                 \
+  FUNCTION(commRegister, ncclCommRegister, 21900, Result,                      \
+           (Comm, void *, size_t, void **))                                    \
+  FUNCTION(commDeregister, ncclCommDeregister, 21900, Result, (Comm, void *))
+
 /// What the runtime needs is all there from this version on.
 constexpr int leastVersion = 21801;
 
@@ -111,6 +117,7 @@ struct Library {
 #define MUON_NCCL_MEMBER(name, symbol, version, result, parameters)            \
   result(*name) parameters = nullptr;
   MUON_NCCL_FUNCTIONS(MUON_NCCL_MEMBER)
+  MUON_NCCL_OPTIONAL_FUNCTIONS(MUON_NCCL_MEMBER)
 #undef MUON_NCCL_MEMBER
 
   /// Name or path, as it was loaded.
@@ -139,6 +146,7 @@ std::string_view symbolOf(Member member) {
     if (member == &Library::name)                                              \
       return #symbol;
   MUON_NCCL_FUNCTIONS(MUON_NCCL_SYMBOL)
+  MUON_NCCL_OPTIONAL_FUNCTIONS(MUON_NCCL_SYMBOL)
 #undef MUON_NCCL_SYMBOL
   return "NCCL";
 }

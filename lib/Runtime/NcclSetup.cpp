@@ -74,6 +74,7 @@ Error Nccl::initialize(Device &on) {
       return "setting up NCCL " + versionText(library->version) + " for rank " +
              std::to_string(rank()) + " of " + std::to_string(size());
     };
+    setActivity("setting up NCCL");
     if (Error error = on.inContext([&] {
           const Result result = library->commInitRankConfig(
               &comms->world, size(), id, rank(), &config);
@@ -119,6 +120,7 @@ Error Nccl::split(Device &on, const std::vector<Group> &round) {
                 : ", this rank's being " + groupText(round[size_t(color)]));
   };
   Comm world = comms->world;
+  setActivity("splitting the NCCL communicator into groups");
   if (Error error = on.inContext([&] {
         return MUON_NCCL_CALL(world, commSplit, world, color, key, part,
                               nullptr);
@@ -134,7 +136,7 @@ Error Nccl::prepare(Device &on, const std::vector<Collective> &collectives) {
   if (failure)
     return *failure;
   bool ignored = false;
-  if (Error error = beginRun(on, nullptr, ignored))
+  if (Error error = open(on, nullptr, ignored))
     return error;
   device = nullptr;
   if (Error error = initialize(on))
@@ -158,5 +160,6 @@ Error Nccl::prepare(Device &on, const std::vector<Collective> &collectives) {
   for (const std::vector<Group> &round : roundsOf(std::move(groups)))
     if (Error error = split(on, round))
       return error;
+  setActivity("before its first run");
   return Error::success();
 }

@@ -321,6 +321,16 @@ MuonStatus muonStepTraffic(MuonStep *step, MuonTraffic *traffic) {
   });
 }
 
+MuonStatus muonStepRunText(MuonStep *step, const char **text) {
+  return guarded([&] {
+    if (!step)
+      return nullArgument("step");
+    if (!text)
+      return nullArgument("text");
+    return step->step->runText(*text);
+  });
+}
+
 MuonStatus muonStepRun(MuonStep *step, void *stream, MuonResult *result) {
   return guarded([&] {
     if (!step)

@@ -230,6 +230,10 @@ Error Step::prepare() {
                                                  manifest.arenaAlignment,
                                                  "scratch memory", arena.data))
       return error;
+  if (collectives) {
+    collectives->setArena(arena.data, manifest.arenaBytes);
+    collectives->setMoved();
+  }
   if (!execution) {
     StepMemory memory;
     memory.arena = arena.data;
@@ -474,5 +478,14 @@ Error Step::traffic(MuonTraffic &traffic) const {
     return Error(MUON_ERROR_NOT_READY,
                  "the step has not run, or the last run failed");
   traffic = {last->bytesSent, last->bytesReceived, last->collectives};
+  return Error::success();
+}
+
+Error Step::runText(const char *&text) {
+  MuonTraffic ignored;
+  if (Error error = traffic(ignored))
+    return error;
+  lastRunText = collectives->describeRun();
+  text = lastRunText.c_str();
   return Error::success();
 }

@@ -34,6 +34,7 @@ public:
   Error nonFinite(size_t index, MuonNonFinite &info);
   Error statistics(size_t index, MuonStatistics &statistics);
   Error traffic(MuonTraffic &traffic) const;
+  Error runText(const char *&text);
 
 private:
   /// Memory of the device.
@@ -86,6 +87,7 @@ private:
   MuonResult lastResult = {};
   std::vector<MuonNonFinite> lastNonFinite;
   std::vector<MuonStatistics> lastStatistics;
+  std::string lastRunText;
   /// Null if the artifact is not for one rank of several.
   std::unique_ptr<StepCollectives> collectives;
   // Last, so that the memory lives longer than what may still use it.

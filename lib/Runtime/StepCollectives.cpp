@@ -15,17 +15,6 @@
 
 using namespace muon;
 
-/// A collective under way.
-struct StepCollectives::Active {
-  CollectiveBuffers buffers;
-  /// Where the segments that are received go, in memory of the device, if it is
-  /// not that of the host. `buffers` are of `staging` then.
-  std::vector<void *> onDevice;
-  std::vector<std::vector<char>> staging;
-  // Last: it uses what is above until it is gone.
-  std::unique_ptr<Transfer> transfer;
-};
-
 static std::string described(const Collective &collective) {
   return "collective " + quote(collective.name);
 }
@@ -42,6 +31,7 @@ StepCollectives::StepCollectives(const Distribution &distribution,
 StepCollectives::~StepCollectives() {
   for (auto &entry : active)
     (void)entry.second.transfer->wait();
+  letGo();
 }
 
 Error StepCollectives::setCommunicator(std::shared_ptr<Communicator> value) {
@@ -56,8 +46,13 @@ Error StepCollectives::setCommunicator(std::shared_ptr<Communicator> value) {
                      std::to_string(value->size()));
   if (value == communicator)
     return Error::success();
+  letGo();
   communicator = std::move(value);
-  plansAgree = false;
+  direct = communicator ? communicator->direct() : nullptr;
+  if (direct && release)
+    direct->setRelease(this, release);
+  plansAgree = hasRun = hasConferred = false;
+  places.clear();
   traffic.reset();
   return Error::success();
 }
@@ -75,6 +70,15 @@ Error StepCollectives::begin(void *runStream) {
   plansAgree = true;
   if (Error error = communicator->beginRun(device, stream, isDirect))
     return error;
+  if (direct && isDirect) {
+    if (!marks)
+      if (Error error = device.makeMarks(
+              2 * uint32_t(distribution.collectives.size()), stream, marks))
+        return error;
+    if (marks)
+      marks->reset();
+    direct->setMarks(marks.get());
+  }
   before = communicator->getTraffic();
   return Error::success();
 }
@@ -83,13 +87,19 @@ void StepCollectives::abort(const Error &error) {
   communicator->abort(error.message());
 }
 
-Error StepCollectives::finish(Error result) {
-  if (!failure && !result && !active.empty()) {
-    const auto &collectives = distribution.collectives;
-    fail(Error(MUON_ERROR_EXECUTION,
+Error StepCollectives::checkWaited() const {
+  if (active.empty())
+    return Error::success();
+  const auto &collectives = distribution.collectives;
+  return Error(MUON_ERROR_EXECUTION,
                "the step did not wait for " +
-                   described(collectives[size_t(active.begin()->first)])));
-  }
+                   described(collectives[size_t(active.begin()->first)]));
+}
+
+Error StepCollectives::finish(Error result) {
+  if (!failure && !result)
+    if (Error error = checkWaited())
+      fail(error);
   // What a failed collective left unwritten may be the reason of any error that
   // came later.
   if (failure)
@@ -108,6 +118,7 @@ Error StepCollectives::finish(Error result) {
   traffic->bytesSent = now.bytesSent - before.bytesSent;
   traffic->bytesReceived = now.bytesReceived - before.bytesReceived;
   traffic->collectives = now.collectives - before.collectives;
+  hasRun = true;
   return result;
 }
 
@@ -115,6 +126,9 @@ void StepCollectives::fail(const Error &error) {
   if (failure)
     return;
   failure.emplace(error);
+  // A capture may go on as calls.
+  if (isCapturing)
+    return;
   // They may wait for what will never come.
   abort(error);
 }
@@ -283,9 +297,10 @@ void StepCollectives::start(int32_t index, void *const *buffers) {
     it->second.buffers.tensors = [this, buffers = it->second.buffers] {
       return tensorsOf(buffers);
     };
-    if (isDirect)
+    if (isDirect) {
       error = checkAddresses(*collective, it->second.buffers);
-    else if (!device.usesHostMemory())
+      locate(*collective, it->second.buffers);
+    } else if (!device.usesHostMemory())
       error = stage(*collective, it->second);
   }
   if (!error)

@@ -99,12 +99,13 @@ class Nccl(StepTestCase):
                         received[what, int(peer), place] += 1
             self.assertEqual(sent, received, comm)
 
-    def check(self, name: str, device: str = "cpu") -> Counter:
+    def check(self, name: str, device: str = "cpu", runs: int = 2) -> Counter:
         grid, placement = CASES[name]
         params, ranks, grads = self.prepared(grid, placement, device)
         for by in ("threads", "nccl"):
-            extra = ["--communicator", by, "--traffic", "--repeat", 2]
+            extra = ["--communicator", by, "--traffic", "--repeat", runs]
             out = ranks.run(params, grads, None, {"lr": 0.1}, extra, by)
+            self.text = out.text
             if by == "threads":
                 traffic = out.traffic
             else:
@@ -159,6 +160,65 @@ class Nccl(StepTestCase):
         os.environ["MUON_FAKE_CUDA"] = "cc=86"
         self.addCleanup(lambda: os.environ.pop("MUON_FAKE_CUDA"))
         self.check("own", f"cuda:driver={driver}")
+        # NCCL's guide warns of graphs of several GPUs of one process.
+        self.assertRegex(self.text, r"rank 0: call by call: ranks 0 and 1 are "
+                                    "of one process")
+
+    def gpus(self, count: int) -> str:
+        """By stand-ins, GPUs of these tests; the device of each rank."""
+        driver = stand_in().with_name("libMuonFakeCuda.so")
+        os.environ["MUON_FAKE_NCCL"] += f",driver={driver}"
+        os.environ["MUON_FAKE_CUDA"] = f"cc=86,devices={count}"
+        self.addCleanup(lambda: os.environ.pop("MUON_FAKE_CUDA"))
+        return f"driver={driver}"
+
+    def checkGraphs(self, name: str) -> Counter:
+        """Runs that launch a graph have the bits of runs by threads, which have
+        none, and NCCL is called for the first run and for the capture alone."""
+        ranks = 1
+        for size in CASES[name][0].values():
+            ranks *= size
+        device = "cuda:{local_rank},graph=on," + self.gpus(ranks)
+        calls = self.check(name, device, runs=3)
+        for rank in range(ranks):
+            self.assertRegex(self.text, f"rank {rank}: one graph with its "
+                                        "collectives")
+        lines = self.log.read_text().splitlines()
+        moves = [line for line in lines if MOVES.match(line)]
+        captured = [line for line in moves if line.endswith(" captured")]
+        self.assertEqual(2 * len(captured), len(moves))
+        # Each group of calls runs twice.
+        groups = {(line.split()[0], group) for line in captured
+                  for group in re.findall(" group=([0-9]+) ", line)}
+        runs = [line for line in lines if re.match(r"\d+ run ", line)]
+        self.assertEqual(len(runs), 2 * len(groups))
+        return calls
+
+    def test_graphs_distributed_gram(self):
+        self.checkGraphs("distributed_gram")
+        self.assertIn("scratch memory registered for 1 of the 1 groups",
+                      self.text)
+
+    def test_graphs_two_axes(self):
+        calls = self.checkGraphs("two axes")
+        self.assertTrue(calls["ncclSend"])
+        self.assertTrue(calls["ncclReduce"] or calls["ncclReduceScatter"])
+
+    @unittest.skipUnless(has_mpirun(), "mpirun is not installed")
+    def test_graphs_of_processes(self):
+        """Each process has a GPU of its own, and needs not be told."""
+        device = "cuda:" + self.gpus(1)
+        params, ranks, grads = self.prepared(*CASES["own"], device)
+        ranks.run(params, grads, None, {"lr": 0.1}, ("--repeat", 3), "threads")
+        arguments = ranks.arguments(params, grads, None, {"lr": 0.1}, "mpi")
+        out = mpirun(3, [*arguments, "--communicator=nccl", "--repeat=3",
+                         "--traffic"])
+        for rank in range(3):
+            self.assertIn(f"rank {rank}: one graph with its collectives",
+                          out.stdout)
+            self.assertTrue(
+                ranks.path(rank, "threads.{rank}.params").read_bytes() ==
+                ranks.path(rank, "mpi.{rank}.params").read_bytes())
 
     @unittest.skipUnless(has_mpirun(), "mpirun is not installed")
     def test_processes_of_mpi(self):

@@ -476,6 +476,12 @@ typedef struct MuonTraffic {
 MUON_RUNTIME_API MuonStatus muonStepTraffic(MuonStep *step,
                                             MuonTraffic *traffic);
 
+/* Says in one line how the last run was put on the stream of its device, and
+ * why: as one graph, or call by call. Valid until the next call with this step.
+ * Empty where the collectives are not work of a stream. Fails as
+ * muonStepTraffic does. */
+MUON_RUNTIME_API MuonStatus muonStepRunText(MuonStep *step, const char **text);
+
 /* A tensor that was not finite before the last run: gradients first, then
  * momenta. Known where the step reports sums. */
 typedef struct MuonNonFinite {

@@ -50,7 +50,8 @@ in that of the step, stands for the number of the rank:
   --params-ranks N      weights are in the files of N ranks, whatever their parts
   --state-ranks N       likewise the state
   --timeout SECONDS     how long to wait for other ranks; default 600, 0 for ever
-  --traffic             print what each rank sent and received in the last step
+  --traffic             print what each rank sent and received in the last step,
+                        and with nccl how the GPU got its work
 other:
   --list                print the arguments of the step and exit
   --device NAME         cpu, the default; cuda for steps compiled for a GPU; sim

@@ -440,6 +440,11 @@ bool Runner::printTraffic() {
   out << "rank " << rank.rank << ": sent " << traffic.bytes_sent
       << " bytes, received " << traffic.bytes_received << " bytes in "
       << traffic.collectives << " collectives\n";
+  const char *text = nullptr;
+  if (!check(muonStepRunText(step.get(), &text)))
+    return false;
+  if (*text)
+    out << "rank " << rank.rank << ": " << text << '\n';
   return true;
 }
 

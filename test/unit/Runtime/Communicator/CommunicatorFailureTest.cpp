@@ -11,6 +11,7 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <mutex>
 #include <thread>
@@ -119,6 +120,54 @@ TEST_P(CommunicatorTest, TimeOutTellsWhatOthersStarted) {
                       HasSubstr("rank [1] has not started it"),
                       HasSubstr("rank 1 started all_reduce 'weights' (f32, "
                                 "sum, 200040 bytes) of group [1, 0]")));
+}
+
+// Rank 0 asks; rank 1 looks whether all goes on, rank 2 waits for a collective
+// that the first two come to later, the others are elsewhere.
+TEST_P(CommunicatorTest, RanksSayWhereTheyAre) {
+  std::unique_ptr<World> world = GetParam().make(4);
+  if (!world)
+    GTEST_SKIP() << "needs 4 ranks";
+  std::string problems = world->run([&](Communicator &communicator) {
+    const int32_t rank = communicator.rank();
+    communicator.setTimeout(std::chrono::seconds(20));
+    std::atomic<int> numCalls{0};
+    communicator.setPlace([&numCalls, rank] {
+      ++numCalls;
+      return "rank " + std::to_string(rank) + "\n is here";
+    });
+    const auto begin = std::chrono::steady_clock::now();
+    auto isEarly = [&](int ms) {
+      return std::chrono::steady_clock::now() - begin <
+             std::chrono::milliseconds(ms);
+    };
+    std::string problem;
+    if (rank == 0) {
+      auto places = communicator.askPlaces(std::chrono::milliseconds(700));
+      for (size_t other = 0; other < places.size(); ++other) {
+        const bool answers = other == 1 || other == 2;
+        if (places[other].value_or("") !=
+            (answers ? "rank " + std::to_string(other) + "\n is here" : ""))
+          problem += "rank " + std::to_string(other) + " says " +
+                     places[other].value_or("nothing");
+      }
+    }
+    while (rank == 1 && isEarly(1000))
+      if (Error error = communicator.checkStopped())
+        problem += error.message();
+    // Not in any call.
+    if (rank > 2)
+      while (isEarly(1000))
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    std::vector<std::string> all;
+    if (Error error = communicator.exchange("x", all))
+      problem += error.message();
+    if ((rank == 1 || rank == 2) && numCalls != 1)
+      problem += "asked " + std::to_string(numCalls) + " times";
+    communicator.setPlace(nullptr);
+    return problem;
+  });
+  EXPECT_EQ(problems, "");
 }
 
 TEST_P(CommunicatorTest, AbortReachesThoseThatWait) {

@@ -8,6 +8,7 @@
 
 #include "FakeMachine.h"
 
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 
@@ -56,6 +57,15 @@ static Result currentStream(Stream handle, Context &context, Stream &stream) {
   return machine->resolve(context, handle, stream);
 }
 
+/// Waits for an operation, with the lock, which others may have meanwhile.
+static void await(OperationPtr operation) {
+  while (!machine->complete(operation)) {
+    mutex.unlock();
+    std::this_thread::sleep_for(std::chrono::microseconds(20));
+    mutex.lock();
+  }
+}
+
 #define LOCK std::lock_guard<std::recursive_mutex> lock(mutex)
 #define CURRENT                                                                \
   LOCK;                                                                        \
@@ -101,6 +111,47 @@ const char *fakeCudaFindings() {
   static std::string text;
   text = machine->findings;
   return text.c_str();
+}
+
+//===----------------------------------------------------------------------===//
+// Work of other libraries
+//===----------------------------------------------------------------------===//
+
+int fakeCudaLaunch(void *handle, int (*work)(void *), void *state,
+                   void (*release)(void *)) {
+  std::shared_ptr<void> owner(state, release);
+  LOCK;
+  auto stream = static_cast<Stream>(handle);
+  if (!machine->streams.has(stream))
+    return InvalidHandle;
+  return machine->push(stream,
+                       [work, owner] { return Result(work(owner.get())); });
+}
+
+bool fakeCudaIsCapturing(void *handle) {
+  LOCK;
+  auto stream = static_cast<Stream>(handle);
+  return machine->streams.has(stream) && stream->capture == CaptureActive;
+}
+
+bool fakeCudaIsMemory(unsigned long long address, size_t bytes) {
+  LOCK;
+  return machine->find(address, bytes);
+}
+
+bool fakeCudaMove(unsigned long long address, void *host, size_t bytes,
+                  bool isWrite) {
+  LOCK;
+  if (!machine->find(address, bytes))
+    return false;
+  return isWrite ? machine->device.write(address, host, bytes)
+                 : machine->device.read(address, host, bytes);
+}
+
+void fakeCudaAdvance() {
+  LOCK;
+  machine->contexts.each(
+      [](CUctx_st &context) { machine->completeAll(&context); });
 }
 
 //===----------------------------------------------------------------------===//
@@ -410,7 +461,8 @@ FAKE_CUDA_API Result cuCtxSynchronize() {
   if (captures)
     return StreamCaptureUnsupported;
   ++machine->done.syncs;
-  machine->completeAll(context);
+  for (Stream stream : machine->streamsOf(context))
+    await(stream->last);
   return context->failure;
 }
 
@@ -721,7 +773,7 @@ FAKE_CUDA_API Result cuMemcpyDtoHAsync_v2(void *to, Address from, size_t bytes,
   if (result != Success || stream->capture != CaptureNone ||
       machine->isPinned(to, bytes))
     return result;
-  machine->complete(stream->last);
+  await(stream->last);
   return context->failure;
 }
 
@@ -756,7 +808,7 @@ FAKE_CUDA_API Result cuStreamDestroy_v2(Stream stream) {
   CURRENT;
   if (!machine->streams.has(stream) || stream->context != context)
     return InvalidHandle;
-  machine->complete(stream->last);
+  await(stream->last);
   machine->streams.erase(stream);
   return Success;
 }
@@ -772,7 +824,7 @@ FAKE_CUDA_API Result cuStreamSynchronize(Stream handle) {
     if (Result result = machine->push(stream, nullptr))
       return result;
   ++machine->done.syncs;
-  machine->complete(stream->last);
+  await(stream->last);
   return context->failure;
 }
 
@@ -792,7 +844,7 @@ FAKE_CUDA_API Result cuStreamQuery(Stream handle) {
     if (!isAskedFor || !other->last || other->last->isDone)
       continue;
     isDone = false;
-    machine->complete(other->last);
+    (void)machine->complete(other->last);
   }
   return context->failure ? context->failure : isDone ? Success : NotReady;
 }
@@ -890,7 +942,7 @@ FAKE_CUDA_API Result cuEventSynchronize(Event event) {
   CURRENT;
   if (!machine->events.has(event))
     return InvalidHandle;
-  machine->complete(event->recorded);
+  await(event->recorded);
   return context->failure;
 }
 
@@ -929,9 +981,9 @@ FAKE_CUDA_API Result cuGraphLaunch(GraphExec exec, Stream handle) {
     before.push_back(exec->last);
   Result result = machine->push(
       stream,
-      [nodes = exec->nodes] {
-        for (const Work &work : *nodes)
-          if (Result result = work())
+      [nodes = exec->nodes, next = size_t(0)]() mutable {
+        for (; next < nodes->size(); ++next)
+          if (Result result = (*nodes)[next] ? (*nodes)[next]() : Success)
             return result;
         return Success;
       },

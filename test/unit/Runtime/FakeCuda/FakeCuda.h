@@ -12,6 +12,9 @@
 // not earlier. It is strict where the manual leaves no choice: objects of
 // another context, memory that was freed, calls that a capture forbids.
 //
+// Work of other libraries, as NCCL's kernels are, may take turns with that of
+// other threads until it is done.
+//
 // What it does not have: graphs of several streams, peer access, pools, and any
 // notion of time. All devices share one space of addresses.
 //
@@ -20,6 +23,7 @@
 #ifndef MUON_MLIR_TEST_UNIT_RUNTIME_FAKECUDA_FAKECUDA_H
 #define MUON_MLIR_TEST_UNIT_RUNTIME_FAKECUDA_FAKECUDA_H
 
+#include <cstddef>
 #include <cstdint>
 
 #define FAKE_CUDA_API __attribute__((visibility("default")))
@@ -61,6 +65,23 @@ FAKE_CUDA_API bool fakeCudaReset(const char *options);
 FAKE_CUDA_API void fakeCudaStats(FakeCudaStats *stats);
 /// What PTXSim found, as text; valid until the next call.
 FAKE_CUDA_API const char *fakeCudaFindings();
+
+/// Puts on a stream that was created, or into the graph that it is captured
+/// into, what a kernel of another library does: work(state) returns a CUresult,
+/// CUDA_ERROR_NOT_READY to be called again later. `release` comes when no graph
+/// and no stream has it any more. A CUresult.
+FAKE_CUDA_API int fakeCudaLaunch(void *stream, int (*work)(void *), void *state,
+                                 void (*release)(void *));
+/// Whether a stream that was created is being captured.
+FAKE_CUDA_API bool fakeCudaIsCapturing(void *stream);
+/// What such work reads from and writes to memory of a device, at once. False
+/// if it is none.
+FAKE_CUDA_API bool fakeCudaMove(unsigned long long device, void *host,
+                                size_t bytes, bool isWrite);
+/// Whether that is memory of a device.
+FAKE_CUDA_API bool fakeCudaIsMemory(unsigned long long device, size_t bytes);
+/// Lets the GPUs go on as far as they can, as time does.
+FAKE_CUDA_API void fakeCudaAdvance();
 
 /// What an NVTX tool saw since the last call: "push NAME" and "pop", each in a
 /// line. The library is its own tool if NVTX_INJECTION64_PATH names it.

@@ -251,7 +251,7 @@ Result Machine::push(Stream stream, Work work,
   return Success;
 }
 
-void Machine::complete(const OperationPtr &operation) {
+bool Machine::complete(const OperationPtr &operation) {
   std::vector<OperationPtr> stack;
   if (operation)
     stack.push_back(operation);
@@ -266,11 +266,16 @@ void Machine::complete(const OperationPtr &operation) {
     stack.pop_back();
     if (top->isDone)
       continue;
-    if (top->work && top->context->failure == Success)
-      top->context->failure = top->work();
+    if (top->work && top->context->failure == Success) {
+      const Result result = top->work();
+      if (result == NotReady)
+        return false;
+      top->context->failure = result;
+    }
     top->work = nullptr;
     top->isDone = true;
   }
+  return true;
 }
 
 void Machine::completeAll(Context context) {

@@ -25,6 +25,7 @@
 
 namespace muon::cuda {
 
+/// Returns NotReady to be called again.
 using Work = std::function<Result()>;
 
 /// Work of a stream that has not run yet, and what comes before it.
@@ -172,7 +173,8 @@ struct Machine {
   /// Puts work on a stream, or into the graph that it is captured into.
   Result push(Stream stream, Work work,
               const std::vector<OperationPtr> &before = {});
-  void complete(const OperationPtr &operation);
+  /// As far as work is ready; whether all is done.
+  bool complete(const OperationPtr &operation);
   void completeAll(Context context);
   std::vector<Stream> streamsOf(Context context);
 

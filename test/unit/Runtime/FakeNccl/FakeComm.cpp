@@ -21,6 +21,12 @@ using nccl::ncclComm;
 using nccl::Success;
 
 std::atomic<int> fakenccl::alive{0};
+std::atomic<int> fakenccl::registered{0};
+
+ncclComm::~ncclComm() {
+  region.unlink();
+  registered -= int(memory.size());
+}
 
 static size_t sizeOf(DataType type) {
   switch (type) {
@@ -58,6 +64,7 @@ bool ncclComm::open(const std::string &newName, int newRank, int newRanks,
   inbox.resize(count);
   sent.resize(count);
   expected.resize(count);
+  link->comm = this;
   return ranks >= 1 && ranks <= Region::mostRanks && rank >= 0 &&
          rank < ranks && region.open(name, ranks) && region.attach(rank);
 }
@@ -114,15 +121,50 @@ size_t ncclComm::payloadFrom(const Call &call, int other) const {
   }
 }
 
-static Header headerOf(const Call &call, size_t payload) {
+Header ncclComm::headerOf(const Call &call, size_t payload) const {
   Header header = {uint32_t(call.kind), uint32_t(call.type), uint32_t(call.op),
-                   uint32_t(call.root), call.count,          payload};
+                   uint32_t(call.root), call.count,          payload,
+                   isRegistered(call)};
   // Both ends of a message are one to each other.
   if (call.kind == Kind::Send || call.kind == Kind::Receive) {
     header.kind = uint32_t(Kind::Send);
     header.root = 0;
   }
   return header;
+}
+
+/// Which buffers of a call are in registered memory: the same on all ranks, or,
+/// where ranks have different parts in it, all or none.
+uint64_t ncclComm::isRegistered(const Call &call) const {
+  auto isIn = [&](const void *buffer) {
+    return std::any_of(memory.begin(), memory.end(), [&](const auto &range) {
+      return buffer >= range->begin && buffer < range->begin + range->bytes;
+    });
+  };
+  if (call.kind == Kind::AllReduce || call.kind == Kind::ReduceScatter ||
+      call.kind == Kind::AllGather)
+    return 10 * isIn(call.send) + isIn(call.receive);
+  // What this rank does not send or receive is ignored.
+  const bool isRoot = call.root == rank;
+  const void *sent =
+      call.kind == Kind::Broadcast && !isRoot ? nullptr : call.send;
+  const void *received =
+      call.kind == Kind::Reduce && !isRoot ? nullptr : call.receive;
+  if (sent && received && isIn(sent) != isIn(received))
+    return 100 + uint64_t(rank);
+  return isIn(sent ? sent : received);
+}
+
+bool ncclComm::read(const Call &call, void *to, size_t bytes) const {
+  return isOfGraph ? moveMemory(call.send, to, bytes, /*isWrite=*/false)
+                   : readMemory(call.stream, call.send, to, bytes);
+}
+
+bool ncclComm::write(const Call &call, void *to, const void *from,
+                     size_t bytes) const {
+  return isOfGraph
+             ? moveMemory(to, const_cast<void *>(from), bytes, /*isWrite=*/true)
+             : writeMemory(call.stream, to, from, bytes);
 }
 
 /// What is received must not be anything else of the same group, but for what
@@ -171,11 +213,84 @@ static bool overlaps(const std::vector<Call> &calls, int rank, int ranks) {
 Result ncclComm::start(std::vector<Call> started) {
   if (async != Success)
     return nccl::InvalidUsage;
-  if (isMoving || !isReady || isFinalizing)
+  if (isPending || isMoving || !isReady || isFinalizing)
     return fail(nccl::InvalidArgument,
                 "the communicator is used before its last operation is over");
   if (overlaps(started, rank, ranks))
     return fail(nccl::InvalidUsage, "buffers of a group overlap");
+  if (isCapturing(started[0].stream)) {
+    Result later = Success;
+    if (Result result = inject("capture", worldRank, later, isHung)) {
+      lastError = "as it was told to";
+      return result;
+    }
+    if (later)
+      return fail(later, "as it was told to");
+    calls = std::move(started);
+    isPending = true;
+    // Done by a thread of the library, as it were.
+    return isBlocking ? capture() : InProgress;
+  }
+  if (Result result = begin(std::move(started)))
+    return result;
+  return settle();
+}
+
+/// Makes the calls that are pending work of the graph.
+Result ncclComm::capture() {
+  isPending = false;
+  void *stream = calls[0].stream;
+  if (!isCapturing(stream))
+    return fail(nccl::UnhandledCudaError,
+                "the capture ended while the communicator was in progress");
+  auto node = std::make_unique<Node>();
+  node->link = link;
+  node->calls = std::move(calls);
+  calls.clear();
+  ++link->graphs;
+  auto work = [](void *state) {
+    Node &node = *static_cast<Node *>(state);
+    std::lock_guard<std::mutex> lock(node.link->mutex);
+    if (node.link->comm)
+      return node.link->comm->run(node);
+    if (!node.link->isAborted)
+      find("a graph of a communicator that was destroyed runs");
+    return 0;
+  };
+  auto release = [](void *state) { delete static_cast<Node *>(state); };
+  return launchWork(stream, work, node.release(), release)
+             ? Success
+             : fail(nccl::UnhandledCudaError, "the capture takes no work");
+}
+
+int ncclComm::run(Node &node) {
+  constexpr int notReady = 600;
+  // Whoever has it may wait for the driver, whose lock this thread has.
+  std::unique_lock<std::recursive_mutex> lock(mutex, std::try_to_lock);
+  if (!lock || async != Success || isHung)
+    return notReady;
+  if (!node.isRunning) {
+    if (isMoving || isPending)
+      return notReady;
+    record(worldRank, "run calls=" + std::to_string(node.calls.size()));
+    Result later = Success;
+    if (Result result = inject("run", worldRank, later, isHung))
+      later = result;
+    if (later)
+      (void)fail(later, "as it was told to");
+    if (later || isHung)
+      return notReady;
+    isOfGraph = node.isRunning = true;
+    if (begin(node.calls))
+      return notReady;
+  }
+  if (move())
+    return notReady;
+  isOfGraph = node.isRunning = false;
+  return 0;
+}
+
+Result ncclComm::begin(std::vector<Call> started) {
   calls = std::move(started);
   isMoving = true;
   hasMoved = false;
@@ -193,8 +308,7 @@ Result ncclComm::start(std::vector<Call> started) {
       call.mine.append(reinterpret_cast<const char *>(&call.color),
                        sizeof(int));
       call.mine.append(reinterpret_cast<const char *>(&call.key), sizeof(int));
-    } else if (sends &&
-               !readMemory(call.stream, call.send, call.mine.data(), sends)) {
+    } else if (sends && !read(call, call.mine.data(), sends)) {
       return fail(nccl::UnhandledCudaError, "a buffer cannot be read");
     }
     for (int other = 0; other < ranks; ++other) {
@@ -209,7 +323,7 @@ Result ncclComm::start(std::vector<Call> started) {
         expected[size_t(other)].push_back({i});
     }
   }
-  return settle();
+  return Success;
 }
 
 Result ncclComm::settle() {
@@ -232,10 +346,14 @@ Result ncclComm::progress() {
     return isReady ? Success : InProgress;
   }
   if (isFinalizing)
-    return region.isFinalized() ? Success : InProgress;
-  if (!isMoving)
-    return Success;
+    return region.isFinalized() && !link->graphs ? Success : InProgress;
+  if (isPending)
+    return capture();
+  // A graph moves its data when it is its turn.
+  return isMoving && !isOfGraph ? move() : Success;
+}
 
+Result ncclComm::move() {
   bool isDone = true, moved = false;
   for (int other = 0; other < ranks; ++other) {
     const auto at = size_t(other);
@@ -324,7 +442,7 @@ Result ncclComm::reduce(Call &call, size_t begin, size_t count) {
   std::string sum(count * size, 0);
   collective::sumInOrder(typeOf(call.type), call.op == nccl::Average,
                          sources.data(), ranks, sum.data(), int64_t(count));
-  return writeMemory(call.stream, call.receive, sum.data(), sum.size())
+  return write(call, call.receive, sum.data(), sum.size())
              ? Success
              : nccl::UnhandledCudaError;
 }
@@ -332,9 +450,8 @@ Result ncclComm::reduce(Call &call, size_t begin, size_t count) {
 Result ncclComm::finish(Call &call) {
   auto store = [&](size_t place, const std::string &data) {
     char *to = static_cast<char *>(call.receive) + place * data.size();
-    return writeMemory(call.stream, to, data.data(), data.size())
-               ? Success
-               : nccl::UnhandledCudaError;
+    return write(call, to, data.data(), data.size()) ? Success
+                                                     : nccl::UnhandledCudaError;
   };
   switch (call.kind) {
   case Kind::AllReduce:

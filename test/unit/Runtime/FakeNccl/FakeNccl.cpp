@@ -41,6 +41,7 @@ static thread_local Group group;
 static thread_local int lastRank = -1;
 
 int fakeNcclAlive() { return alive; }
+int fakeNcclRegistered() { return registered; }
 
 //===----------------------------------------------------------------------===//
 // Groups
@@ -88,8 +89,9 @@ static Result add(const char *name, Comm comm, const std::string &arguments,
   char where[64];
   std::snprintf(where, sizeof(where), " group=%d stream=%p",
                 group.depth ? group.number : 0, call.stream);
-  record(comm->worldRank,
-         std::string(name) + arguments + commText(comm) + where);
+  record(comm->worldRank, std::string(name) + arguments + commText(comm) +
+                              where +
+                              (isCapturing(call.stream) ? " captured" : ""));
   if (Result result =
           inject(name, comm->worldRank, comm->async, comm->isHung)) {
     comm->lastError = "as it was told to";
@@ -338,6 +340,20 @@ static Result destroy(const char *name, Comm comm) {
     return result;
   while (hangs)
     std::this_thread::sleep_for(std::chrono::seconds(1));
+  const bool isAbort = std::string(name) == "ncclCommAbort";
+  for (const auto &range : comm->memory)
+    if (!isAbort || !isMemory(range->begin, range->bytes))
+      find(std::string(name) + ": memory is still registered" +
+           (isAbort ? ", and was freed" : ""));
+  {
+    std::lock_guard<std::mutex> lock(comm->link->mutex);
+    comm->link->comm = nullptr;
+    comm->link->isAborted = isAbort;
+  }
+  while (comm->link->graphs) {
+    advance();
+    std::this_thread::sleep_for(std::chrono::microseconds(100));
+  }
   delete comm;
   --alive;
   return Success;
@@ -349,6 +365,54 @@ FAKE_NCCL_API Result ncclCommDestroy(Comm comm) {
 
 FAKE_NCCL_API Result ncclCommAbort(Comm comm) {
   return destroy("ncclCommAbort", comm);
+}
+
+FAKE_NCCL_API Result ncclCommRegister(Comm comm, void *buffer, size_t bytes,
+                                      void **handle) {
+  std::lock_guard<std::recursive_mutex> lock(comm->mutex);
+  *handle = nullptr;
+  lastRank = comm->worldRank;
+  record(comm->worldRank,
+         "ncclCommRegister bytes=" + std::to_string(bytes) + commText(comm));
+  if (Result result = inject("ncclCommRegister", comm->worldRank, comm->async,
+                             comm->isHung)) {
+    comm->lastError = "as it was told to";
+    return result;
+  }
+  if (comm->progress() != Success || !bytes || !isMemory(buffer, bytes))
+    return nccl::InvalidArgument;
+  if (!getOptions().registers)
+    return Success;
+  auto made = std::make_unique<ncclComm::Memory>();
+  made->begin = static_cast<const char *>(buffer);
+  made->bytes = bytes;
+  *handle = made.get();
+  comm->memory.push_back(std::move(made));
+  ++registered;
+  return Success;
+}
+
+FAKE_NCCL_API Result ncclCommDeregister(Comm comm, void *handle) {
+  std::lock_guard<std::recursive_mutex> lock(comm->mutex);
+  lastRank = comm->worldRank;
+  record(comm->worldRank, "ncclCommDeregister" + commText(comm));
+  if (Result result = inject("ncclCommDeregister", comm->worldRank, comm->async,
+                             comm->isHung))
+    return result;
+  auto found =
+      std::find_if(comm->memory.begin(), comm->memory.end(),
+                   [&](const auto &range) { return range.get() == handle; });
+  if (found == comm->memory.end()) {
+    find("ncclCommDeregister: no such handle");
+    return nccl::InvalidUsage;
+  }
+  if (!isMemory((*found)->begin, (*found)->bytes))
+    find("ncclCommDeregister: the memory was freed before");
+  if (comm->link->graphs)
+    find("ncclCommDeregister: a graph may still use the memory");
+  comm->memory.erase(found);
+  --registered;
+  return Success;
 }
 
 FAKE_NCCL_API Result ncclCommCount(Comm comm, int *count) {

@@ -23,8 +23,17 @@
 // in ncclInProgress until its data has moved, and may not be used before.
 // Nobody learns of an abort by another rank: they hang, as they may with NCCL.
 //
+// Calls on a stream of the fake driver that is being captured become work of
+// the graph: they are checked and written down (`captured`) at once, and move
+// data whenever the graph runs on all ranks, which is written down as `run`. As
+// with NCCL, such a communicator does not end before the graph is gone, and its
+// errors leave the graph hanging until an abort.
+//
+// Memory that was registered has to be there until it is deregistered, and all
+// ranks of a call have to use such memory, or none.
+//
 // What it does not have: overlap of a collective with what follows on its
-// stream, graphs, and any notion of time.
+// stream, and any notion of time.
 //
 //===----------------------------------------------------------------------===//
 
@@ -45,11 +54,14 @@ extern "C" {
 ///   dir=PATH         where the files are that ranks map; /dev/shm
 ///   driver=PATH      this library's memory, instead of the host's
 ///   one-gpu=1        ranks are on one GPU, which is refused as NCCL does
+///   local-register=0 nothing is registered, as with NCCL_LOCAL_REGISTER
 ///   fail=NAME:COUNT:RANK:WHAT
 ///                    the COUNTth call of NAME by that rank of the world; may
 ///                    be given several times. RANK * is each rank. NAME may
 ///                    also be `moving`, for when some of a collective's data
-///                    has moved, and `moved`, for when all has. WHAT is
+///                    has moved, `moved`, for when all has, `capture`, for
+///                    when calls are to become work of a graph, and `run`, for
+///                    when that work begins. WHAT is
 ///                      a number   what the call returns, as ncclResult_t
 ///                      async-N    what ncclCommGetAsyncError says from then on
 ///                      hang       nothing of the communicator ends any more
@@ -65,6 +77,13 @@ FAKE_NCCL_API const char *fakeNcclLog();
 
 /// Communicators that were neither destroyed nor aborted.
 FAKE_NCCL_API int fakeNcclAlive();
+
+/// Memory that is registered now.
+FAKE_NCCL_API int fakeNcclRegistered();
+
+/// What callers have done wrong with registered memory and with graphs, in
+/// lines; valid until the next call.
+FAKE_NCCL_API const char *fakeNcclFindings();
 
 /// Its presence says that buffers may be memory of the host.
 FAKE_NCCL_API extern const int muonNcclMovesHostMemory;

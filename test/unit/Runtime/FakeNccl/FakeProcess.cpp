@@ -34,13 +34,19 @@ struct Driver {
   int (*read)(void *, unsigned long long, size_t, void *) = nullptr;
   int (*write)(unsigned long long, const void *, size_t, void *) = nullptr;
   int (*synchronize)(void *) = nullptr;
+  // Of the stand-in alone.
+  int (*launch)(void *, int (*)(void *), void *, void (*)(void *)) = nullptr;
+  bool (*isCapturing)(void *) = nullptr;
+  bool (*move)(unsigned long long, void *, size_t, bool) = nullptr;
+  bool (*isMemory)(unsigned long long, size_t) = nullptr;
+  void (*advance)() = nullptr;
 };
 
 struct Process {
   std::mutex mutex;
   bool isConfigured = false;
   Options options;
-  std::string log, shown;
+  std::string log, shown, findings, shownFindings;
   std::map<std::pair<std::string, int>, int> counts;
   Driver driver;
 };
@@ -66,6 +72,8 @@ bool Options::parse(const std::string &text) {
       driver = value;
     } else if (key == "one-gpu") {
       isOneGpu = value == "1";
+    } else if (key == "local-register") {
+      registers = value != "0";
     } else if (key == "fail") {
       std::istringstream parts(value);
       Fault fault;
@@ -101,12 +109,20 @@ static bool configure(const std::string &text) {
     find(driver.read, "cuMemcpyDtoHAsync_v2");
     find(driver.write, "cuMemcpyHtoDAsync_v2");
     find(driver.synchronize, "cuStreamSynchronize");
-    if (!driver.read || !driver.write || !driver.synchronize)
+    find(driver.launch, "fakeCudaLaunch");
+    find(driver.isCapturing, "fakeCudaIsCapturing");
+    find(driver.move, "fakeCudaMove");
+    find(driver.isMemory, "fakeCudaIsMemory");
+    find(driver.advance, "fakeCudaAdvance");
+    if (!driver.read || !driver.write || !driver.synchronize ||
+        !driver.launch || !driver.isCapturing || !driver.move ||
+        !driver.isMemory || !driver.advance)
       return false;
   }
   process.options = options;
   process.driver = driver;
   process.log.clear();
+  process.findings.clear();
   process.counts.clear();
   process.isConfigured = true;
   return true;
@@ -196,6 +212,42 @@ bool fakenccl::writeMemory(void *stream, void *to, const void *from,
   }
   return driver.write(addressOf(to), from, bytes, stream) == 0 &&
          driver.synchronize(stream) == 0;
+}
+
+bool fakenccl::moveMemory(const void *memory, void *host, size_t bytes,
+                          bool isWrite) {
+  return !bytes || process.driver.move(addressOf(memory), host, bytes, isWrite);
+}
+
+bool fakenccl::isCapturing(void *stream) {
+  return process.driver.isCapturing && stream &&
+         process.driver.isCapturing(stream);
+}
+
+bool fakenccl::launchWork(void *stream, int (*work)(void *), void *state,
+                          void (*release)(void *)) {
+  return process.driver.launch(stream, work, state, release) == 0;
+}
+
+bool fakenccl::isMemory(const void *memory, size_t bytes) {
+  return memory && (!process.driver.isMemory ||
+                    process.driver.isMemory(addressOf(memory), bytes));
+}
+
+void fakenccl::advance() {
+  if (process.driver.advance)
+    process.driver.advance();
+}
+
+void fakenccl::find(const std::string &text) {
+  std::lock_guard<std::mutex> lock(process.mutex);
+  process.findings += text + "\n";
+}
+
+const char *fakeNcclFindings() {
+  std::lock_guard<std::mutex> lock(process.mutex);
+  process.shownFindings = process.findings;
+  return process.shownFindings.c_str();
 }
 
 bool fakeNcclReset(const char *options) {

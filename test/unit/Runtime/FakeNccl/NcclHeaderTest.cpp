@@ -83,3 +83,6 @@ struct AreAlike<R (*)(P...), S (*)(Q...)>
       AreAlike<decltype(ours::Library::name), decltype(&symbol)>::value,       \
       #symbol);
 MUON_NCCL_FUNCTIONS(MUON_ALIKE)
+#if NCCL_VERSION_CODE >= 21900
+MUON_NCCL_OPTIONAL_FUNCTIONS(MUON_ALIKE)
+#endif
